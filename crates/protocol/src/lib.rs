@@ -1,0 +1,35 @@
+//! The words of the RFCs and of the published contract.
+//!
+//! Everything a request may say and everything an answer may hold has a type here: identifiers,
+//! permissions, scopes, parameters, claims, error codes, metadata and paths. Parsing is strict and
+//! bounded, and what has been parsed can't be malformed any more.
+//!
+//! This crate must never know IO, async, a clock, randomness or a crypto library: a value goes in, a
+//! value or a clear error comes out. That is what makes its parsers easy to test, to fuzz, and to use
+//! from the server, from the SDK and from a resource's guard alike.
+//!
+//! # How to add the next thing
+//!
+//! * A new **request parameter**: name it in [`parameters`], give it a field in the request that takes
+//!   it (for instance [`contact_token::ContactTokenRequest`]) and say there what an empty, repeated or
+//!   unknown value means. A parameter that no request takes is refused if IANA registers its name.
+//! * A new **claim**: add it to [`claims`], with the RFC section on the field.
+//! * A new **error**: [`error::ErrorCode`], then let the compiler show every `match` that must say
+//!   what it becomes.
+//! * A new **path**: [`paths`], once; the router, the metadata, the OpenAPI test and the SDK read it.
+
+pub mod algorithm;
+pub mod basic;
+pub mod claims;
+pub mod contact_token;
+pub mod error;
+pub mod form;
+pub mod ids;
+mod json;
+pub mod metadata;
+pub mod parameters;
+pub mod paths;
+pub mod permission;
+pub mod scope;
+pub mod secret;
+pub mod time;

@@ -1,0 +1,82 @@
+//! The authorization server metadata (RFC 8414), of what works and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::paths;
+use crate::permission::Permission;
+use crate::scope::OPENID;
+
+/// The document at [`paths::METADATA`]. Members that the RFC defaults to something this server does not
+/// do are stated as empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The issuer, equal to `iss` of every token.
+    pub issuer: String,
+    /// Where the public keys are.
+    pub jwks_uri: String,
+    /// Our own member: where a contact token is asked for, an RFC 6570 template with `contact_id`.
+    pub contact_token_endpoint: String,
+    /// `openid` and the permissions.
+    pub scopes_supported: Vec<String>,
+    /// None: there is no authorization endpoint.
+    pub response_types_supported: Vec<String>,
+    /// None: a contact token is no grant of RFC 6749. Absent would mean two that don't work.
+    pub grant_types_supported: Vec<String>,
+    /// How an application authenticates at `contact_token_endpoint`.
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// A page for the people who write applications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_documentation: Option<String>,
+}
+
+impl Metadata {
+    /// The metadata of the server whose issuer this is; a `/` at its end is not doubled.
+    pub fn new(issuer: &str) -> Metadata {
+        let base = issuer.trim_end_matches('/');
+        let permissions = Permission::ALL.into_iter().map(Permission::name);
+        Metadata {
+            issuer: issuer.to_owned(),
+            jwks_uri: format!("{base}{}", paths::JWKS),
+            contact_token_endpoint: format!("{base}{}", paths::TOKEN_FOR_CONTACT),
+            scopes_supported: std::iter::once(OPENID).chain(permissions).map(str::to_owned).collect(),
+            response_types_supported: Vec::new(),
+            grant_types_supported: Vec::new(),
+            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"]
+                .map(str::to_owned)
+                .to_vec(),
+            service_documentation: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_states_what_works() {
+        let document = serde_json::to_value(Metadata::new("https://procura.example")).unwrap();
+        let expected = serde_json::json!({
+            "issuer": "https://procura.example",
+            "jwks_uri": "https://procura.example/jwks",
+            "contact_token_endpoint": "https://procura.example/token/{contact_id}",
+            "scopes_supported": [
+                "openid", "can_authorise_payments", "can_make_same_currency_payments",
+                "can_manage_beneficiaries", "can_manage_beneficiaries_groups", "can_manage_contacts",
+                "can_manage_fix_forwards", "can_manage_multipayments", "can_manage_payments",
+                "can_manage_permissions", "can_trade",
+            ],
+            "response_types_supported": [],
+            "grant_types_supported": [],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_the_issuer_is_kept_in_issuer_only() {
+        let metadata = Metadata::new("https://procura.example/");
+        assert_eq!(metadata.issuer, "https://procura.example/");
+        assert_eq!(metadata.jwks_uri, "https://procura.example/jwks");
+    }
+}

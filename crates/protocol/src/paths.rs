@@ -1,0 +1,50 @@
+//! The paths of the server, each written once.
+//!
+//! The router, the metadata, the OpenAPI test and the SDK take them from here.
+
+use crate::ids::ContactId;
+
+/// `POST`: a contact token (contract, chapter 1). In the router's syntax, which is also an RFC 6570
+/// template.
+pub const TOKEN_FOR_CONTACT: &str = "/token/{contact_id}";
+
+/// What stands before the contact id in [`TOKEN_FOR_CONTACT`].
+pub const TOKEN_FOR_CONTACT_PREFIX: &str = "/token/";
+
+/// `GET`: the contacts an application can get a token for (contract, chapter 2).
+pub const AVAILABLE_CONTACTS: &str = "/info/available-contacts";
+
+/// `GET`: an answer without authentication (contract, chapter 4).
+pub const PING: &str = "/ping";
+
+/// `GET`: the public keys (RFC 7517 5).
+pub const JWKS: &str = "/jwks";
+
+/// `GET`: what this server can do (RFC 8414 3).
+pub const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// `GET`: the OpenAPI document.
+pub const OPENAPI: &str = "/openapi.json";
+
+/// `GET`: the process runs.
+pub const HEALTH_LIVE: &str = "/health/live";
+
+/// `GET`: the server can issue.
+pub const HEALTH_READY: &str = "/health/ready";
+
+/// The path of a contact's token. The alphabet of contact ids needs no escaping in a path.
+pub fn contact_token_path(contact: &ContactId) -> String {
+    format!("{TOKEN_FOR_CONTACT_PREFIX}{contact}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_begins_with_the_prefix() {
+        assert_eq!(TOKEN_FOR_CONTACT, format!("{TOKEN_FOR_CONTACT_PREFIX}{{contact_id}}"));
+        let contact = ContactId::parse("con.1_-").unwrap();
+        assert_eq!(contact_token_path(&contact), "/token/con.1_-");
+    }
+}

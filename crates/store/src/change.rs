@@ -1,0 +1,137 @@
+//! How a change of the directory is told: to readers, to the journal, to people.
+
+use std::fmt;
+
+use procura_protocol::time::UnixMillis;
+
+use crate::records::Version;
+
+/// Number of a row of the `change` table; commit order, without gaps until old rows are trimmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ChangeSeq(pub u64);
+
+/// One row of the `change` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its place.
+    pub seq: ChangeSeq,
+    /// The version that it made.
+    pub version: Version,
+    /// When.
+    pub at: UnixMillis,
+    /// By whom.
+    pub actor: Actor,
+    /// What kind of record.
+    pub entity: Entity,
+    /// What was done to it.
+    pub action: Action,
+    /// The record's number; of a mandate the contact's, of a trust the application's.
+    pub number: u32,
+    /// Of a mandate and of a trust the client's number, else 0.
+    pub client: u32,
+    /// Why, in the operator's words. Stays in the directory, never goes to the journal.
+    pub reason: Option<String>,
+}
+
+/// Who changes the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Someone at the command line, by their user number on the host.
+    Operator {
+        /// The effective user id.
+        uid: u32,
+    },
+    /// The server itself: rotation, sweeping.
+    Server,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Actor::Operator { uid } => write!(f, "uid:{uid}"),
+            Actor::Server => f.write_str("server"),
+        }
+    }
+}
+
+macro_rules! coded {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$vdoc])* $variant = $code,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The number that stands in tables and in the journal; never changes its meaning.
+            pub const fn code(self) -> u8 {
+                self as u8
+            }
+
+            /// The one with that number, if there is one.
+            pub fn from_code(code: u8) -> Option<$name> {
+                Self::ALL.iter().copied().find(|value| value.code() == code)
+            }
+
+            /// The word for people and for exports.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+pub(crate) use coded;
+
+coded! {
+    /// A kind of record.
+    Entity {
+        /// A partner's program.
+        Application = 1 "application",
+        /// A customer company.
+        Client = 2 "client",
+        /// A person.
+        Contact = 3 "contact",
+        /// A contact's authority over a client.
+        Mandate = 4 "mandate",
+        /// A client's leave for an application.
+        Trust = 5 "trust",
+        /// An API.
+        Resource = 6 "resource",
+        /// A signing key.
+        Key = 7 "key",
+    }
+}
+
+coded! {
+    /// What was done to a record.
+    Action {
+        /// It is new.
+        Add = 1 "add",
+        /// Some of it changed.
+        Update = 2 "update",
+        /// It was switched off.
+        Disable = 3 "disable",
+        /// It is gone; its number still has its name.
+        Remove = 4 "remove",
+        /// It is gone, and so is what its number meant.
+        Erase = 5 "erase",
+        /// It was given a secret.
+        AddSecret = 6 "secret.add",
+        /// A secret of it ended.
+        RetireSecret = 7 "secret.retire",
+        /// A key began to sign and its predecessor stopped.
+        Rotate = 8 "rotate",
+        /// A key was taken out at once.
+        Revoke = 9 "revoke",
+        /// Private halves were sealed anew.
+        Rewrap = 10 "rewrap",
+    }
+}

@@ -1,0 +1,49 @@
+//! Records, the [`Store`] and [`Journal`] traits, and the tests that every adapter runs.
+//!
+//! This crate says *what* is kept, in the words of the domain; `procura-storage` says *how*. It holds
+//!
+//! * [`directory`]: the in-memory snapshot that every request is decided on,
+//! * [`records`]: what stands in it, and the numbers that name it in the journal,
+//! * [`change`] and [`mark`]: how a change is told to readers, to the journal and to guards,
+//! * [`journal`]: what is recorded, and the promise that a token is on disk before it leaves,
+//! * [`fields`] and [`administration`]: what operators may change, field by field.
+//!
+//! It must never know SQL, files, HTTP, a clock or a crypto library.
+//!
+//! # How to add the next thing
+//!
+//! * A **column** that only people read: one line in [`fields`], one in each migration folder.
+//! * A **fact that decides** something: put it into the record in [`records`] too, so that it is in
+//!   memory when the rule asks; say in `shrinks` whether changing it makes some answer smaller.
+//! * A **verb**: name it after what the domain does, give it an outcome enum, and make it atomic; then
+//!   write its test once, in the suite that every adapter runs.
+
+pub mod administration;
+pub mod change;
+pub mod clock;
+pub mod directory;
+pub mod fields;
+pub mod journal;
+pub mod mark;
+pub mod records;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use clock::Clock;
+pub use directory::Directory;
+pub use journal::Journal;
+
+/// Where decisions read from: the directory as it is now.
+pub trait Store: Send + Sync + 'static {
+    /// The directory at a version that was confirmed less than a second ago.
+    ///
+    /// Cheap: a pointer is copied, nothing is read from disk.
+    fn directory(&self) -> Result<Arc<Directory>, NotFresh>;
+}
+
+/// The directory's version could not be confirmed for a second: nothing may be decided on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the directory's version has not been confirmed for a second")]
+pub struct NotFresh;

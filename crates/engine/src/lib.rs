@@ -1,0 +1,167 @@
+//! What the server decides, one file per flow.
+//!
+//! A flow takes what was asked, already parsed by `procura-protocol`, and gives back what was decided,
+//! as a value that names every cause. It reads the directory from a [`Store`], records in a
+//! [`Journal`], signs with [`Keys`] and is told time and randomness. It must never know HTTP or SQL:
+//! the same call serves a route, a test and a simulation.
+//!
+//! A contact token passes, in this order, [`application_auth`] (who asks), [`contact_token`] (the flow)
+//! and [`rule`] (the heart: which clients, with which permissions, until when).
+//!
+//! # How to add the next thing
+//!
+//! * A new **grant**: a file beside [`contact_token`]. Ask for an
+//!   [`application_auth::AuthenticatedApplication`] (nothing else can make one), decide with [`rule`],
+//!   append the record before signing and await it after, and give back an outcome enum.
+//! * A new **part of the rule**: in [`rule`], with its bit in `procura_store::journal::Missed`, a
+//!   sentence in [`explain`], and the naive model in `tests/model.rs`, which shares no code with it.
+//! * A new **cause**: the enum of its flow; the compiler then shows the one `match` in `procura-http`
+//!   that says what a caller gets to see.
+
+pub mod application_auth;
+pub mod authentication_failures;
+pub mod available_contacts;
+pub mod clock_watch;
+pub mod contact_token;
+pub mod explain;
+pub mod rule;
+pub mod token_id;
+
+use std::sync::Arc;
+
+use procura_jose::digest::hmac_sha256;
+use procura_jose::random::Random;
+use procura_jose::ring::Keys;
+use procura_protocol::time::UnixMillis;
+use procura_store::journal::{AskedFor, JournalUnavailable};
+use procura_store::records::{ContactNo, RandomId};
+use procura_store::{Clock, Directory, Journal, NotFresh, Store};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use authentication_failures::AuthenticationFailureCount;
+use clock_watch::{ClockOff, ClockWatch};
+
+/// Everything that decisions are made with.
+pub struct Engine<S, J> {
+    store: S,
+    journal: J,
+    keys: Arc<dyn Keys>,
+    clock: ClockWatch,
+    random: Arc<dyn Random>,
+    settings: Settings,
+    failures: AuthenticationFailureCount,
+}
+
+/// What an operator may set about tokens.
+pub struct Settings {
+    /// `iss` of every token; no trailing slash.
+    pub issuer: Box<str>,
+    /// Longest life of a token in seconds.
+    pub lifetime: i64,
+    /// Longest access token in bytes; it travels in a header.
+    pub max_access_token_bytes: usize,
+    /// Key of the HMAC that stands in the journal for contacts that do not exist. One per installation.
+    pub asked_for_key: Zeroizing<[u8; 32]>,
+}
+
+/// The server can't decide, record or sign now. Nobody's request needs to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unavailable {
+    /// The directory's version was not confirmed within the last second.
+    #[error(transparent)]
+    Stale(#[from] NotFresh),
+    /// A change that concerns this request is committed and still being loaded.
+    #[error("a change that concerns this request is still being loaded")]
+    BeingLoaded,
+    /// The record could not be made durable.
+    #[error(transparent)]
+    Journal(#[from] JournalUnavailable),
+    /// The wall clock can't be believed.
+    #[error(transparent)]
+    Clock(#[from] ClockOff),
+    /// There is no key that may sign with the algorithm that was registered.
+    #[error("no key may sign with the registered algorithm")]
+    NoKey,
+    /// Signing failed or is overloaded.
+    #[error("signing failed or is overloaded")]
+    Signing,
+}
+
+impl<S: Store, J: Journal> Engine<S, J> {
+    /// Puts the parts together.
+    pub fn new(
+        store: S,
+        journal: J,
+        keys: Arc<dyn Keys>,
+        (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+        settings: Settings,
+    ) -> Self {
+        let clock = ClockWatch::new(clock);
+        Engine {
+            store,
+            journal,
+            keys,
+            clock,
+            random,
+            settings,
+            failures: AuthenticationFailureCount::default(),
+        }
+    }
+
+    /// The directory that decisions are made on now.
+    pub fn directory(&self) -> Result<Arc<Directory>, NotFresh> {
+        self.store.directory()
+    }
+
+    /// The journal, for what is recorded beside decisions.
+    pub fn journal(&self) -> &J {
+        &self.journal
+    }
+
+    /// The keys, for the JWKS.
+    pub fn keys(&self) -> &dyn Keys {
+        &*self.keys
+    }
+
+    /// Failed authentications that are not recorded yet.
+    pub fn authentication_failures(&self) -> &AuthenticationFailureCount {
+        &self.failures
+    }
+
+    /// What operators set.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether a token could be decided on now: a fresh directory and a believable clock.
+    pub fn ready(&self) -> Result<(), Unavailable> {
+        self.store.directory()?;
+        self.clock.now()?;
+        Ok(())
+    }
+
+    fn now(&self) -> Result<UnixMillis, ClockOff> {
+        self.clock.now()
+    }
+
+    /// Two independent random ids: a reference and a token id.
+    fn random_ids(&self) -> [RandomId; 2] {
+        // Drawn one by one: 16 bytes come from a buffer, 32 from the generator itself.
+        [(); 2].map(|()| {
+            let mut bytes = [0; 16];
+            self.random.fill(&mut bytes);
+            RandomId(bytes)
+        })
+    }
+
+    /// What the journal says about the contact that was asked for. The HMAC is always computed, so that
+    /// a contact that exists takes the same work as one that does not.
+    fn asked_for(&self, text: &str, known: Option<ContactNo>) -> AskedFor {
+        let mac = hmac_sha256(&*self.settings.asked_for_key, text.as_bytes());
+        match known {
+            Some(no) => AskedFor::Known(no),
+            None => AskedFor::Unknown(std::array::from_fn(|at| mac[at])),
+        }
+    }
+}

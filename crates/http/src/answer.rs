@@ -1,0 +1,139 @@
+//! Outcomes as responses. The one place where a cause becomes a status and a sentence.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use procura_engine::Unavailable;
+use procura_engine::contact_token::Refusal;
+use procura_protocol::contact_token::MAX_CLIENTS;
+use procura_protocol::error::{AuthErrorMessage, ErrorCode};
+use procura_store::records::RandomId;
+
+use crate::connection::BodyError;
+
+/// Names the journal record of an answer, for `procura audit explain`.
+pub const REFERENCE: HeaderName = HeaderName::from_static("procura-reference");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Seconds after which a caller may try again. What makes us unavailable is over within a second or
+/// lasts long enough for this not to matter.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// 200 with a body that nobody may keep (RFC 6749 5.1).
+pub(crate) fn secret_json(body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.reserve(4);
+    headers.insert(CONTENT_TYPE, JSON);
+    never_stored(headers);
+    response
+}
+
+/// An error in the contract's shape.
+pub(crate) fn refuse(message: &AuthErrorMessage) -> Response {
+    let mut response = secret_json(message.to_json());
+    *response.status_mut() = StatusCode::from_u16(message.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    match message.error {
+        ErrorCode::InvalidClient => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"procura\""));
+        }
+        ErrorCode::TemporarilyUnavailable => {
+            headers.insert(RETRY_AFTER, RETRY_SECONDS);
+        }
+        _ => {}
+    }
+    response
+}
+
+/// An error with its usual sentence.
+pub(crate) fn refuse_with(code: ErrorCode) -> Response {
+    refuse(&code.into())
+}
+
+/// The server can't answer now. The reason is for the operator; where it arises it is logged.
+pub(crate) fn unavailable(reason: Unavailable) -> Response {
+    tracing::debug!(%reason, "answered 503");
+    refuse_with(ErrorCode::TemporarilyUnavailable)
+}
+
+/// Adds the reference of the record.
+pub(crate) fn with_reference(mut response: Response, reference: RandomId) -> Response {
+    if let Ok(value) = HeaderValue::from_str(reference.text().as_str()) {
+        response.headers_mut().insert(REFERENCE, value);
+    }
+    response
+}
+
+/// What a caller gets to see of a refusal.
+pub(crate) fn refusal(refusal: Refusal) -> Response {
+    use Refusal as R;
+    fn say(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> AuthErrorMessage {
+        AuthErrorMessage::new(code, text)
+    }
+    refuse(&match refusal {
+        R::NotTrusted => ErrorCode::UnauthorizedClient.into(),
+        R::MalformedContact(error) => {
+            say(ErrorCode::InvalidRequest, format!("The contact id in the path {error}."))
+        }
+        R::Target => ErrorCode::InvalidTarget.into(),
+        R::CannotActFor => ErrorCode::InvalidGrant.into(),
+        R::ClientNotAllowed => say(
+            ErrorCode::InvalidGrant,
+            "A client named in clients is not among those that this application can act for with this contact.",
+        ),
+        R::NothingInScope => ErrorCode::InvalidScope.into(),
+        R::TooManyClients { count } => say(
+            ErrorCode::InvalidRequest,
+            format!(
+                "There are {count} clients, and a token lists at most {MAX_CLIENTS}. Name those needed in clients."
+            ),
+        ),
+        R::TooLong { count, bytes } => say(
+            ErrorCode::InvalidRequest,
+            format!(
+                "With its {count} clients the access token would have {bytes} bytes, which is too long. Name those needed in clients."
+            ),
+        ),
+    })
+}
+
+/// A body that could not be read.
+pub(crate) fn unreadable(error: BodyError) -> Response {
+    let timed_out = AuthErrorMessage::new(ErrorCode::InvalidRequest, "The body did not come in time.");
+    match error {
+        BodyError::TooLarge => refuse_with(ErrorCode::PayloadTooLarge),
+        BodyError::Broken => refuse(&AuthErrorMessage::new(
+            ErrorCode::InvalidRequest,
+            "The body is incomplete or badly framed.",
+        )),
+        BodyError::TooSlow => {
+            let mut response = refuse(&timed_out);
+            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+            response
+        }
+    }
+}
+
+/// 404 for what no route takes.
+pub(crate) async fn not_found() -> Response {
+    refuse_with(ErrorCode::NotFound)
+}
+
+/// 405; the router adds `Allow`.
+pub(crate) async fn method_not_allowed() -> Response {
+    let response = refuse_with(ErrorCode::MethodNotAllowed);
+    debug_assert!(!response.headers().contains_key(ALLOW));
+    response
+}
+
+fn never_stored(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(PRAGMA, NO_CACHE);
+}

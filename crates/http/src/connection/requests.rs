@@ -1,0 +1,130 @@
+//! The service above hyper.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, HttpBody};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower::util::Oneshot;
+use tower::{Service, ServiceExt};
+
+use super::activity::{Activity, InFlight};
+use super::body::{RequestBody, ResponseBody};
+use super::clock::now;
+use super::drain::Drain;
+use super::refusal::Refusal;
+use crate::limits::Limits;
+
+/// The service of one connection: refuses heads that are too large, and lets the rest through to the
+/// routes, noting when each request begins and ends.
+pub(super) struct Requests<S> {
+    service: S,
+    activity: Arc<Activity>,
+    limits: Limits,
+    drain: Drain,
+}
+
+impl<S> Requests<S> {
+    pub(super) fn new(service: S, activity: Arc<Activity>, limits: Limits, drain: Drain) -> Self {
+        Self { service, activity, limits, drain }
+    }
+
+    fn body(&self, incoming: Incoming) -> Body {
+        if incoming.is_end_stream() {
+            return Body::empty();
+        }
+        Body::new(if self.activity.is_http2() {
+            RequestBody::of_stream(incoming, now() + self.limits.body_time)
+        } else {
+            RequestBody::of_connection(incoming, Arc::clone(&self.activity))
+        })
+    }
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for Requests<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Answer<S>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let in_flight = InFlight::begin(&self.activity);
+        let source = if fits(&request, &self.limits) {
+            let request = request.map(|incoming| self.body(incoming));
+            Source::Service { future: self.service.clone().oneshot(request) }
+        } else {
+            Source::Refused { response: Some(Refusal::HeadersTooLarge.to_response(&self.limits)) }
+        };
+        Answer { source, in_flight: Some(in_flight), drain: self.drain.clone() }
+    }
+}
+
+/// Whether the head is within the limits. hyper's parser holds them for HTTP/1.1, but by whole reads of
+/// its buffer; this is exact, and alike for HTTP/2.
+fn fits<B>(request: &Request<B>, limits: &Limits) -> bool {
+    let headers = request.headers();
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    headers.len() <= limits.header_count && target + bytes <= limits.header_bytes
+}
+
+pin_project! {
+    /// The response to come.
+    pub(super) struct Answer<S>
+    where
+        S: Service<Request<Body>>,
+    {
+        #[pin]
+        source: Source<S>,
+        in_flight: Option<InFlight>,
+        drain: Drain,
+    }
+}
+
+pin_project! {
+    #[project = SourceProjection]
+    enum Source<S>
+    where
+        S: Service<Request<Body>>,
+    {
+        Service { #[pin] future: Oneshot<S, Request<Body>> },
+        Refused { response: Option<Response<Body>> },
+    }
+}
+
+impl<S> Future for Answer<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.in_flight.is_none() {
+            return Poll::Pending;
+        }
+        let response = match this.source.project() {
+            SourceProjection::Service { future } => match ready!(future.poll(cx)) {
+                Ok(response) => Some(response),
+                Err(never) => match never {},
+            },
+            SourceProjection::Refused { response } => response.take(),
+        };
+        let (Some(mut response), Some(in_flight)) = (response, this.in_flight.take()) else {
+            return Poll::Pending;
+        };
+        let activity = in_flight.activity();
+        // HTTP/2 says this by a frame of its own.
+        if !activity.is_http2() && (activity.body_was_abandoned() || this.drain.has_begun()) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, in_flight))))
+    }
+}

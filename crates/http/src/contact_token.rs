@@ -1,0 +1,92 @@
+//! `POST /token/{contact_id}` (contract, chapter 1): extract, call, render.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, Request};
+use percent_encoding::percent_decode_str;
+use procura_engine::contact_token::{ContactToken, ContactTokenError};
+use procura_protocol::contact_token::{ContactTokenRequest, ContactTokenResponse, TokenType};
+use procura_protocol::error::{AuthErrorMessage, ErrorCode};
+use procura_protocol::paths;
+use procura_store::{Journal, Store};
+
+use crate::connection::read_body;
+use crate::routes::App;
+use crate::{answer, credentials};
+
+/// The route's handler.
+pub(crate) async fn post<S: Store, J: Journal>(
+    State(app): State<Arc<App<S, J>>>,
+    request: Request<Body>,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match read_body(body, &app.limits).await {
+        Ok(body) => body,
+        Err(error) => return answer::unreadable(error),
+    };
+    if !body.is_empty() && !is_form(&head.headers) {
+        return answer::refuse_with(ErrorCode::UnsupportedMediaType);
+    }
+    match issue(&app, &head, &body).await {
+        Ok(token) => render(&token),
+        Err(refused) => refused,
+    }
+}
+
+async fn issue<S: Store, J: Journal>(
+    app: &App<S, J>,
+    head: &Parts,
+    body: &[u8],
+) -> Result<ContactToken, Response> {
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    let mut request =
+        ContactTokenRequest::parse(body, query).map_err(|error| answer::refuse(&error.into()))?;
+    let form = std::mem::take(&mut request.credentials);
+    let presented = credentials::from_header_or_form(&head.headers, form)
+        .map_err(|two| answer::refuse(&AuthErrorMessage::from(two)))?;
+    let application = app
+        .engine
+        .authenticate_application(&presented)
+        .map_err(answer::unavailable)?
+        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+    let contact_id = contact_id(head.uri.path());
+    app.engine.contact_token(&application, &contact_id, &request).await.map_err(|error| match error {
+        ContactTokenError::Refused { refusal, reference } => {
+            answer::with_reference(answer::refusal(refusal), reference)
+        }
+        ContactTokenError::Unavailable(reason) => answer::unavailable(reason),
+    })
+}
+
+fn render(token: &ContactToken) -> Response {
+    let body = ContactTokenResponse {
+        access_token: &token.access_token,
+        expires_in: token.expires_in,
+        id_token: &token.id_token,
+        token_type: TokenType::Bearer,
+    };
+    answer::with_reference(answer::secret_json(body.to_json()), token.reference)
+}
+
+/// The segment behind the prefix, decoded once. What does not decode to text can't be a contact id,
+/// and neither can what stands for it here.
+fn contact_id(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path.strip_prefix(paths::TOKEN_FOR_CONTACT_PREFIX).unwrap_or_default())
+        .decode_utf8_lossy()
+}
+
+/// A body may come without a type, as a form, or as `*/*`, which the published description says.
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let Some(declared) = types.next() else { return true };
+    let Ok(declared) = declared.to_str() else { return false };
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    types.next().is_none()
+        && (essence == "*/*" || essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}

@@ -1,0 +1,31 @@
+//! The wire: what comes from a socket becomes one request to the engine, what the engine decides
+//! becomes one response.
+//!
+//! Two layers, and the lower knows nothing of the upper:
+//!
+//! - the **connection layer** ([`listener`], [`connection`], [`limits`]) accepts, reads, writes and
+//!   cuts. It knows bytes, time and counts, and no path, no parameter and no grant. Whatever bound
+//!   holds for every caller alike lives here.
+//! - the **routes** turn a request into the engine's words and its outcome into a status and a body,
+//!   one file per endpoint.
+//!
+//! This crate must never know SQL, the CLI, files or a private key, and it decides nothing: an answer
+//! that depends on who asks is the engine's.
+//!
+//! **To add an endpoint**: its path in the protocol crate, a file that extracts, calls and renders,
+//! and one line in the router. **To add a bound on callers**: a field of [`limits::Limits`], the place
+//! in [`connection`] that sees it broken, and a test in `tests/connection/` that breaks it.
+
+mod answer;
+mod available_contacts;
+pub mod connection;
+mod contact_token;
+mod credentials;
+pub mod documents;
+mod health;
+pub mod limits;
+pub mod listener;
+pub mod routes;
+
+pub use answer::REFERENCE;
+pub use routes::router;

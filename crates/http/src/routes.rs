@@ -1,0 +1,48 @@
+//! Which path goes where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use procura_engine::Engine;
+use procura_protocol::metadata::Metadata;
+use procura_protocol::paths;
+use procura_store::{Journal, Store};
+
+use crate::available_contacts::Slots;
+use crate::limits::Limits;
+use crate::{answer, available_contacts, contact_token, documents, health};
+
+/// What the handlers share.
+pub(crate) struct App<S, J> {
+    pub(crate) engine: Arc<Engine<S, J>>,
+    pub(crate) limits: Limits,
+    pub(crate) metadata: Bytes,
+    pub(crate) slots: Slots,
+}
+
+/// The service that a listener serves.
+///
+/// # Errors
+///
+/// When the metadata can't be written as JSON, which no issuer causes.
+pub fn router<S: Store, J: Journal>(
+    engine: Arc<Engine<S, J>>,
+    limits: Limits,
+) -> Result<Router, serde_json::Error> {
+    let metadata = serde_json::to_vec(&Metadata::new(&engine.settings().issuer))?.into();
+    let app = Arc::new(App { engine, limits, metadata, slots: Slots::default() });
+    Ok(Router::new()
+        .route(paths::TOKEN_FOR_CONTACT, post(contact_token::post))
+        .route(paths::AVAILABLE_CONTACTS, get(available_contacts::get))
+        .route(paths::PING, get(health::ping))
+        .route(paths::JWKS, get(documents::jwks))
+        .route(paths::METADATA, get(documents::metadata))
+        .route(paths::OPENAPI, get(documents::openapi))
+        .route(paths::HEALTH_LIVE, get(health::live))
+        .route(paths::HEALTH_READY, get(health::ready))
+        .fallback(answer::not_found)
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .with_state(app))
+}

@@ -1,0 +1,16 @@
+//! What this crate promises, seen from outside.
+
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sealing;
+#[cfg(test)]
+mod signing;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tokens;
+#[cfg(test)]
+mod vectors;

@@ -1,0 +1,170 @@
+//! The server in process: a request in, an answer out, no socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use procura_engine::{Engine, Settings};
+use procura_http::limits::Limits;
+use procura_jose::ring::Keys;
+use procura_jose::{Algorithm, Expect, verify_jwt};
+use procura_protocol::claims::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE};
+use serde_json::Value;
+use tower::ServiceExt;
+use zeroize::Zeroizing;
+
+use crate::clock::FixedClock;
+use crate::journal::MemoryJournal;
+use crate::keys::TestKeys;
+use crate::random::SeededRandom;
+use crate::store::MemoryStore;
+use crate::world::{APPLICATION, CONTACT, ISSUER, SECRET, World};
+
+/// A server of its own for one test.
+pub struct TestApp {
+    /// Its clock.
+    pub clock: Arc<FixedClock>,
+    /// Its directory.
+    pub store: MemoryStore,
+    /// Its journal.
+    pub journal: MemoryJournal,
+    /// Its keys.
+    pub keys: TestKeys,
+    /// What decides.
+    pub engine: Arc<Engine<MemoryStore, MemoryJournal>>,
+    router: Router,
+}
+
+impl TestApp {
+    /// A server over that world, with an ES256 key.
+    pub fn new(world: &World) -> TestApp {
+        TestApp::with_algorithms(world, &[Algorithm::Es256])
+    }
+
+    /// A server over that world, with keys of these algorithms.
+    ///
+    /// # Panics
+    ///
+    /// When the metadata is no JSON.
+    #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
+    pub fn with_algorithms(world: &World, algorithms: &[Algorithm]) -> TestApp {
+        let (clock, store) = (Arc::new(FixedClock::default()), MemoryStore::default());
+        let (journal, keys) = (MemoryJournal::default(), TestKeys::new(algorithms));
+        store.set(world.publish());
+        let settings = Settings {
+            issuer: ISSUER.into(),
+            lifetime: 3600,
+            max_access_token_bytes: 7_000,
+            asked_for_key: Zeroizing::new([9; 32]),
+        };
+        let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
+        let engine =
+            Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
+        let router = procura_http::router(Arc::clone(&engine), Limits::default()).expect("metadata is JSON");
+        TestApp { clock, store, journal, keys, engine, router }
+    }
+
+    /// Sends a request as it is.
+    ///
+    /// # Panics
+    ///
+    /// When the body breaks off.
+    #[expect(clippy::expect_used, reason = "a test without an answer can only stop")]
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body in memory").to_bytes().to_vec();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Asks for a contact token as the trusted application, with that form.
+    pub async fn token_for(&self, contact: &str, form: &str) -> Answer {
+        self.send(token_request(contact, form)).await
+    }
+
+    /// Asks for a contact token that works.
+    pub async fn token(&self) -> Answer {
+        self.token_for(CONTACT, "").await
+    }
+
+    /// The claims of a token that this server signed.
+    ///
+    /// # Panics
+    ///
+    /// When it did not sign it as such a token.
+    #[expect(clippy::expect_used, reason = "a token that does not verify ends the test")]
+    pub fn verify(&self, token: &str, typ: &str) -> Value {
+        let expect = Expect { typ, algorithms: &Algorithm::ALL };
+        verify_jwt(token, self.keys.current().published(), &expect).expect("a token of ours").into_claims()
+    }
+
+    /// The claims of the ID token in an answer.
+    pub fn id_token(&self, answer: &Answer) -> Value {
+        self.verify(answer.text("id_token").as_str(), ID_TOKEN_TYPE)
+    }
+
+    /// The claims of the access token in an answer.
+    pub fn access_token(&self, answer: &Answer) -> Value {
+        self.verify(answer.text("access_token").as_str(), ACCESS_TOKEN_TYPE)
+    }
+}
+
+/// A request of the trusted application for a contact, with that form.
+///
+/// # Panics
+///
+/// When the contact can't stand in a path.
+#[expect(clippy::expect_used, reason = "a test writes its own paths")]
+pub fn token_request(contact: &str, form: &str) -> Request<Body> {
+    let request =
+        Request::post(format!("/token/{contact}")).header(AUTHORIZATION, basic(APPLICATION, SECRET));
+    let request = if form.is_empty() {
+        request.body(Body::empty())
+    } else {
+        request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(form.to_owned()))
+    };
+    request.expect("a request")
+}
+
+/// The value of an `Authorization` header.
+pub fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When it is none.
+    #[expect(clippy::expect_used, reason = "an answer in another shape ends the test")]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("a JSON body")
+    }
+
+    /// A string member of the body; empty when it is not there or not a string.
+    pub fn text(&self, member: &str) -> String {
+        self.json()[member].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A header as text; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,10 @@
+//! The SDK as a partner meets it, on a transport that does what a test says and on tokio's paused time.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
+mod fake;
+mod id_tokens;
+mod retries;
+mod token_source;
+#[cfg(feature = "reqwest")]
+mod wire;

@@ -13,7 +13,7 @@ use http::header::LINK;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request};
 use procura_engine::Unavailable;
-use procura_engine::application_auth::AuthenticatedApplication;
+use procura_engine::application_auth::{AuthenticatedApplication, Presented};
 use procura_engine::available_contacts::{AvailableContacts, AvailableContactsError};
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_protocol::form::Form;
@@ -57,22 +57,14 @@ async fn list<S: Store, J: Journal>(
     let page = read_page(head.uri.query().unwrap_or_default())
         .map_err(|text| answer::refuse(&AuthErrorMessage::new(ErrorCode::InvalidRequest, text)))?;
     let presented = credentials::from_header(&head.headers);
-    let application = app
-        .engine
-        .authenticate_application(&presented)
-        .map_err(answer::unavailable)?
-        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
-    app.engine.may_list_contacts(&application).await.map_err(|error| match error {
-        AvailableContactsError::NotTrusted { reference } => {
-            answer::with_reference(answer::refuse_with(ErrorCode::UnauthorizedClient), reference)
-        }
-        AvailableContactsError::Unavailable(reason) => answer::unavailable(reason),
-    })?;
+    let number = admit(app, &presented).await?.application().no;
     let slot = app
         .slots
-        .take(application.application().no, WAIT)
+        .take(number, WAIT)
         .await
         .ok_or_else(|| answer::refuse_with(ErrorCode::TemporarilyUnavailable))?;
+    // The turn may have taken seconds to come: what is listed is decided on the directory of now.
+    let application = admit(app, &presented).await?;
     let contacts = find(app, application).await.map_err(answer::unavailable)?;
     let total = contacts.len();
     let (skip, take) =
@@ -87,6 +79,25 @@ async fn list<S: Store, J: Journal>(
         }
     }
     Ok(response)
+}
+
+/// Who asks, if they may.
+async fn admit<S: Store, J: Journal>(
+    app: &Arc<App<S, J>>,
+    presented: &Presented<'_>,
+) -> Result<AuthenticatedApplication, Response> {
+    let application = app
+        .engine
+        .authenticate_application(presented)
+        .map_err(answer::unavailable)?
+        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+    app.engine.may_list_contacts(&application).await.map_err(|error| match error {
+        AvailableContactsError::NotTrusted { reference } => {
+            answer::with_reference(answer::refuse_with(ErrorCode::UnauthorizedClient), reference)
+        }
+        AvailableContactsError::Unavailable(reason) => answer::unavailable(reason),
+    })?;
+    Ok(application)
 }
 
 /// Walks the directory away from the threads that serve others.

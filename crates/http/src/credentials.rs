@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use procura_engine::application_auth::Presented;
 use procura_protocol::basic::{Authorization, read_authorization};
 use procura_protocol::contact_token::FormCredentials;
@@ -51,5 +51,5 @@ pub(crate) fn from_header_or_form<'a>(
 }
 
 fn read_header(headers: &HeaderMap) -> Authorization {
-    read_authorization(headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes()))
+    read_authorization(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes))
 }

@@ -6,6 +6,7 @@
 mod index;
 mod pages;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -228,9 +229,10 @@ pub struct PendingMarks {
 impl PendingMarks {
     /// Takes in what the marks hit. Marks on one token hit no request for a new one; a mark on a key
     /// hits all.
-    pub fn collect<'a>(marks: impl IntoIterator<Item = &'a Mark>) -> PendingMarks {
+    pub fn collect<M: Borrow<Mark>>(marks: impl IntoIterator<Item = M>) -> PendingMarks {
         let mut pending = PendingMarks::default();
         for mark in marks {
+            let mark = mark.borrow();
             match mark.kind {
                 MarkKind::Token => {}
                 MarkKind::Contact => drop(pending.contacts.insert(mark.number)),

@@ -21,6 +21,9 @@
 pub mod administration;
 pub mod change;
 pub mod clock;
+#[cfg(feature = "contract-tests")]
+#[expect(clippy::unwrap_used, missing_docs, reason = "tests, whose names are sentences")]
+pub mod contract_tests;
 pub mod directory;
 pub mod fields;
 pub mod journal;

@@ -60,7 +60,7 @@ fn ceiling_of(trust: &PlainTrust) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for word in trust.ceiling.split_whitespace() {
         if word == "all" {
-            names.extend(ORDINARY.iter().map(|name| name.to_string()));
+            names.extend(ORDINARY.iter().map(ToString::to_string));
         } else {
             names.insert(word.to_string());
         }

@@ -271,7 +271,8 @@ pub enum Invalid {
 
 impl Invalid {
     fn unknown(entity: Entity, name: &str) -> Invalid {
-        let of_mandates = name == "has_online_access" || Kind::Permissions.read(name).is_ok_and(|v| v.is_some());
+        let of_mandates =
+            name == "has_online_access" || Kind::Permissions.read(name).is_ok_and(|v| v.is_some());
         if entity == Entity::Contact && (of_mandates || name == "permissions") {
             return Invalid::OfMandates { name: name.to_owned() };
         }
@@ -290,7 +291,8 @@ mod tests {
 
     #[test]
     fn absent_leaves_and_empty_clears() {
-        let row = Row::read(Entity::Contact, [("contact_id", "c"), ("city", "Murcia"), ("name", "")]).unwrap();
+        let row =
+            Row::read(Entity::Contact, [("contact_id", "c"), ("city", "Murcia"), ("name", "")]).unwrap();
         assert_eq!(row.get("city"), Some(Some("Murcia")));
         assert_eq!(row.get("name"), Some(None));
         assert_eq!(row.get("locale"), None);

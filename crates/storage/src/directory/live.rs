@@ -1,0 +1,135 @@
+//! What requests hold.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use procura_store::records::Version;
+use procura_store::{Clock, Directory, NotFresh, Store};
+
+/// How old the last confirmation may be.
+pub const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The directory as a running server has it: the version that was published last, for as long as
+/// somebody confirms it. A clone costs a counter.
+#[derive(Clone)]
+pub struct LiveDirectory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    directory: ArcSwap<Directory>,
+    clock: Arc<dyn Clock>,
+    /// [`Clock::monotonic`] in nanoseconds, when the version was last known to be the newest.
+    confirmed_at: AtomicU64,
+    signals: Mutex<Signals>,
+    wake: Condvar,
+    published: Condvar,
+}
+
+#[derive(Default)]
+struct Signals {
+    poked: bool,
+    stopping: bool,
+}
+
+impl Store for LiveDirectory {
+    fn directory(&self) -> Result<Arc<Directory>, NotFresh> {
+        let confirmed_at = Duration::from_nanos(self.shared.confirmed_at.load(Ordering::Acquire));
+        if self.shared.clock.monotonic().saturating_sub(confirmed_at) < FRESH_FOR {
+            Ok(self.shared.directory.load_full())
+        } else {
+            Err(NotFresh)
+        }
+    }
+}
+
+impl LiveDirectory {
+    pub(super) fn new(directory: Directory, clock: Arc<dyn Clock>, confirmed_at: Duration) -> LiveDirectory {
+        let shared = Shared {
+            directory: ArcSwap::from_pointee(directory),
+            clock,
+            confirmed_at: AtomicU64::new(nanos(confirmed_at)),
+            signals: Mutex::default(),
+            wake: Condvar::new(),
+            published: Condvar::new(),
+        };
+        LiveDirectory { shared: Arc::new(shared) }
+    }
+
+    /// The version that was published last, confirmed or not: for tools and metrics, not for decisions.
+    pub fn version(&self) -> Version {
+        self.shared.directory.load().version()
+    }
+
+    /// How long ago the version was confirmed.
+    pub fn age(&self) -> Duration {
+        let confirmed_at = Duration::from_nanos(self.shared.confirmed_at.load(Ordering::Acquire));
+        self.now().saturating_sub(confirmed_at)
+    }
+
+    /// Makes the follower look now instead of at its next turn: after a write of this process.
+    pub fn poke(&self) {
+        self.signals().poked = true;
+        self.shared.wake.notify_all();
+    }
+
+    /// Blocks this thread until that version or a later one is published; `false` when it was not within
+    /// `patience`.
+    pub fn wait_for(&self, version: Version, patience: Duration) -> bool {
+        self.poke();
+        let waited = self.shared.published.wait_timeout_while(self.signals(), patience, |signals| {
+            self.version() < version && !signals.stopping
+        });
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.version() >= version
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.shared.clock.monotonic()
+    }
+
+    pub(super) fn current(&self) -> Arc<Directory> {
+        self.shared.directory.load_full()
+    }
+
+    /// Gives the next version to all who ask from now on; what they had comes back.
+    pub(super) fn publish(&self, directory: Directory) -> Arc<Directory> {
+        let former = self.shared.directory.swap(Arc::new(directory));
+        drop(self.signals()); // who found the old version is waiting by now
+        self.shared.published.notify_all();
+        former
+    }
+
+    /// The published version was the newest at `at`, a moment before it was looked up.
+    pub(super) fn confirm(&self, at: Duration) {
+        self.shared.confirmed_at.store(nanos(at), Ordering::Release);
+    }
+
+    /// Sleeps until poked; `false` when it is time to stop.
+    pub(super) fn rest(&self, at_most: Duration) -> bool {
+        let waited = self
+            .shared
+            .wake
+            .wait_timeout_while(self.signals(), at_most, |signals| !signals.poked && !signals.stopping);
+        let (mut signals, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        signals.poked = false;
+        !signals.stopping
+    }
+
+    pub(super) fn stop(&self) {
+        self.signals().stopping = true;
+        self.shared.wake.notify_all();
+        self.shared.published.notify_all();
+    }
+
+    fn signals(&self) -> MutexGuard<'_, Signals> {
+        self.shared.signals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Five hundred years fit.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,365 @@
+//! Records to payloads and back.
+//!
+//! A payload is one byte that names kind and version, then fields. Numbers are LEB128 in their shortest
+//! form (times zigzag first); ids and HMACs are 16 bytes as they are. All refusals have one length, so
+//! that neither the disk nor a wait for it tells one from another.
+
+use procura_protocol::time::{UnixMillis, UnixSeconds};
+use procura_store::change::{Action, Actor, ChangeSeq, Entity};
+use procura_store::journal::{
+    AskedFor, AuthenticationFailures, Changed, Issued, Record, RefusalCause, Refused, Started,
+};
+use procura_store::records::{ApplicationNo, ClientNo, ContactNo, KeyNo, RandomId, ResourceNo, Version};
+use thiserror::Error;
+
+use super::writer::Class;
+
+// Never used for anything else later: a new layout of a kind gets a new byte.
+const ISSUED: u8 = 0x11;
+const REFUSED: u8 = 0x21;
+const CHANGED: u8 = 0x31;
+const FAILURES: u8 = 0x41;
+const STARTED: u8 = 0x51;
+
+/// A payload that no version of this program wrote, or a newer one did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the record's payload is of a kind or version that this program does not know")]
+pub struct UnknownPayload;
+
+/// Writes the payload behind what `into` holds.
+pub fn encode(record: &Record, into: &mut Vec<u8>) {
+    match record {
+        Record::Issued(issued) => encode_issued(issued, into),
+        Record::Refused(refused) => encode_refused(refused, into),
+        Record::Changed(changed) => encode_changed(changed, into),
+        Record::AuthenticationFailures(failures) => {
+            into.push(FAILURES);
+            number(into, failures.known_application.into());
+            number(into, failures.unknown_application.into());
+            signed(into, failures.since.0);
+        }
+        Record::Started(started) => {
+            into.push(STARTED);
+            number(into, started.version.0);
+        }
+    }
+}
+
+/// Reads a payload; strict: every byte counts.
+pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
+    let mut fields = Fields(payload);
+    let record = match fields.byte()? {
+        ISSUED => Record::Issued(decode_issued(&mut fields)?),
+        REFUSED => Record::Refused(decode_refused(&mut fields)?),
+        CHANGED => Record::Changed(decode_changed(&mut fields)?),
+        FAILURES => Record::AuthenticationFailures(AuthenticationFailures {
+            known_application: fields.small()?,
+            unknown_application: fields.small()?,
+            since: UnixMillis(fields.signed()?),
+        }),
+        STARTED => Record::Started(Started { version: Version(fields.number()?) }),
+        _ => return Err(UnknownPayload),
+    };
+    if fields.0.is_empty() { Ok(record) } else { Err(UnknownPayload) }
+}
+
+/// The row of the `change` table that a payload records, if it records one.
+pub fn change_of(payload: &[u8]) -> Option<u64> {
+    let (kind, rest) = payload.split_first()?;
+    if *kind == CHANGED { Fields(rest).number().ok() } else { None }
+}
+
+/// Who may use the reserve.
+pub fn class_of(record: &Record) -> Class {
+    match record {
+        Record::Changed(_) => Class::Change,
+        Record::Issued(_) | Record::Refused(_) | Record::AuthenticationFailures(_) | Record::Started(_) => {
+            Class::Issue
+        }
+    }
+}
+
+fn encode_issued(issued: &Issued, into: &mut Vec<u8>) {
+    into.push(ISSUED);
+    into.extend_from_slice(&issued.reference.0);
+    into.extend_from_slice(&issued.id_token_jti.0);
+    number(into, issued.contact.0.into());
+    number(into, issued.application.0.into());
+    number(into, issued.resource.0.into());
+    number(into, issued.id_token_key.0.into());
+    number(into, issued.access_token_key.0.into());
+    signed(into, issued.expires_at.0);
+    number(into, issued.version.0);
+    number(into, issued.clients.len() as u64);
+    issued.clients.iter().for_each(|client| number(into, client.0.into()));
+}
+
+fn decode_issued(fields: &mut Fields<'_>) -> Result<Issued, UnknownPayload> {
+    Ok(Issued {
+        reference: RandomId(fields.bytes()?),
+        id_token_jti: RandomId(fields.bytes()?),
+        contact: ContactNo(fields.small()?),
+        application: ApplicationNo(fields.small()?),
+        resource: ResourceNo(fields.small()?),
+        id_token_key: KeyNo(fields.small()?),
+        access_token_key: KeyNo(fields.small()?),
+        expires_at: UnixSeconds(fields.signed()?),
+        version: Version(fields.number()?),
+        clients: {
+            let count = fields.number()?;
+            // A client takes a byte at least, so a count can't make us reserve more than was read.
+            if count > fields.0.len() as u64 {
+                return Err(UnknownPayload);
+            }
+            (0..count).map(|_| Ok(ClientNo(fields.small()?))).collect::<Result<_, _>>()?
+        },
+    })
+}
+
+const KNOWN: u8 = 1;
+const UNKNOWN: u8 = 2;
+const NOBODY: u8 = 3;
+
+fn encode_refused(refused: &Refused, into: &mut Vec<u8>) {
+    into.push(REFUSED);
+    into.extend_from_slice(&refused.reference.0);
+    into.extend_from_slice(&refused.application.0.to_le_bytes());
+    let (kind, contact) = match refused.contact {
+        AskedFor::Known(contact) => {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&contact.0.to_le_bytes());
+            (KNOWN, bytes)
+        }
+        AskedFor::Unknown(hmac) => (UNKNOWN, hmac),
+        AskedFor::Nobody => (NOBODY, [0; 16]),
+    };
+    into.push(kind);
+    into.extend_from_slice(&contact);
+    into.push(refused.cause.code());
+    into.extend_from_slice(&refused.missed.to_le_bytes());
+    into.extend_from_slice(&refused.version.0.to_le_bytes());
+}
+
+fn decode_refused(fields: &mut Fields<'_>) -> Result<Refused, UnknownPayload> {
+    Ok(Refused {
+        reference: RandomId(fields.bytes()?),
+        application: ApplicationNo(u32::from_le_bytes(fields.bytes()?)),
+        contact: match (fields.byte()?, fields.bytes()?) {
+            (KNOWN, [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) => {
+                AskedFor::Known(ContactNo(u32::from_le_bytes([a, b, c, d])))
+            }
+            (UNKNOWN, hmac) => AskedFor::Unknown(hmac),
+            (NOBODY, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) => AskedFor::Nobody,
+            _ => return Err(UnknownPayload),
+        },
+        cause: RefusalCause::from_code(fields.byte()?).ok_or(UnknownPayload)?,
+        missed: u16::from_le_bytes(fields.bytes()?),
+        version: Version(u64::from_le_bytes(fields.bytes()?)),
+    })
+}
+
+fn encode_changed(changed: &Changed, into: &mut Vec<u8>) {
+    into.push(CHANGED);
+    number(into, changed.change.0);
+    number(into, changed.version.0);
+    signed(into, changed.committed_at.0);
+    match changed.actor {
+        Actor::Server => number(into, 0),
+        Actor::Operator { uid } => number(into, u64::from(uid) + 1),
+    }
+    into.extend([changed.entity.code(), changed.action.code()]);
+    number(into, changed.number.into());
+    number(into, changed.client.into());
+}
+
+fn decode_changed(fields: &mut Fields<'_>) -> Result<Changed, UnknownPayload> {
+    Ok(Changed {
+        change: ChangeSeq(fields.number()?),
+        version: Version(fields.number()?),
+        committed_at: UnixMillis(fields.signed()?),
+        actor: match fields.number()? {
+            0 => Actor::Server,
+            uid => Actor::Operator { uid: u32::try_from(uid - 1).map_err(|_| UnknownPayload)? },
+        },
+        entity: Entity::from_code(fields.byte()?).ok_or(UnknownPayload)?,
+        action: Action::from_code(fields.byte()?).ok_or(UnknownPayload)?,
+        number: fields.small()?,
+        client: fields.small()?,
+    })
+}
+
+fn number(into: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        into.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    into.push(value as u8);
+}
+
+fn signed(into: &mut Vec<u8>, value: i64) {
+    number(into, ((value << 1) ^ (value >> 63)) as u64);
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N], UnknownPayload> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(UnknownPayload)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+
+    fn byte(&mut self) -> Result<u8, UnknownPayload> {
+        self.bytes().map(|[byte]| byte)
+    }
+
+    fn number(&mut self) -> Result<u64, UnknownPayload> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let part = u64::from(byte & 0x7F);
+            let overlong = byte == 0 && shift > 0;
+            if overlong || (part << shift) >> shift != part {
+                return Err(UnknownPayload);
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(UnknownPayload)
+    }
+
+    fn small(&mut self) -> Result<u32, UnknownPayload> {
+        u32::try_from(self.number()?).map_err(|_| UnknownPayload)
+    }
+
+    fn signed(&mut self) -> Result<i64, UnknownPayload> {
+        let value = self.number()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issued(clients: usize) -> Record {
+        Record::Issued(Issued {
+            reference: RandomId([0xA1; 16]),
+            id_token_jti: RandomId([0xB2; 16]),
+            contact: ContactNo(u32::MAX),
+            application: ApplicationNo(u32::MAX),
+            clients: (0..clients).map(|no| ClientNo(u32::MAX - no as u32)).collect(),
+            resource: ResourceNo(u32::MAX),
+            id_token_key: KeyNo(u32::MAX),
+            access_token_key: KeyNo(u32::MAX),
+            expires_at: UnixSeconds(4_102_444_800),
+            version: Version(u64::MAX),
+        })
+    }
+
+    fn refused(contact: AskedFor, cause: RefusalCause) -> Record {
+        Record::Refused(Refused {
+            reference: RandomId([1; 16]),
+            application: ApplicationNo(7),
+            contact,
+            cause,
+            missed: 0x0105,
+            version: Version(300),
+        })
+    }
+
+    fn every_kind() -> Vec<Record> {
+        let mut all = vec![
+            issued(0),
+            issued(3),
+            issued(200),
+            Record::Started(Started { version: Version(12) }),
+            Record::AuthenticationFailures(AuthenticationFailures {
+                known_application: 3,
+                unknown_application: u32::MAX,
+                since: UnixMillis(-5),
+            }),
+        ];
+        for actor in [Actor::Server, Actor::Operator { uid: 0 }, Actor::Operator { uid: u32::MAX }] {
+            all.push(Record::Changed(Changed {
+                change: ChangeSeq(99),
+                version: Version(100),
+                committed_at: UnixMillis(1_790_000_000_000),
+                actor,
+                entity: Entity::Mandate,
+                action: Action::Disable,
+                number: 5,
+                client: 6,
+            }));
+        }
+        for cause in RefusalCause::ALL {
+            all.push(refused(AskedFor::Known(ContactNo(u32::MAX)), *cause));
+            all.push(refused(AskedFor::Unknown([0xFF; 16]), *cause));
+            all.push(refused(AskedFor::Nobody, *cause));
+        }
+        all
+    }
+
+    fn encoded(record: &Record) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(record, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn every_kind_of_record_reads_back() {
+        for record in every_kind() {
+            assert_eq!(decode(&encoded(&record)), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_payload_that_is_cut_or_longer_is_refused() {
+        for record in every_kind() {
+            let bytes = encoded(&record);
+            for end in 0..bytes.len() {
+                assert_eq!(decode(&bytes[..end]), Err(UnknownPayload), "{record:?} cut at {end}");
+            }
+            assert_eq!(decode(&[&bytes[..], &[0]].concat()), Err(UnknownPayload));
+        }
+    }
+
+    #[test]
+    fn an_issue_with_three_clients_takes_at_most_110_bytes() {
+        assert!(encoded(&issued(3)).len() <= 110, "{}", encoded(&issued(3)).len());
+    }
+
+    #[test]
+    fn all_refusals_have_one_length() {
+        let lengths: Vec<usize> = every_kind()
+            .iter()
+            .filter(|record| matches!(record, Record::Refused(_)))
+            .map(|record| encoded(record).len())
+            .collect();
+        assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+    }
+
+    #[test]
+    fn only_a_change_tells_its_row_and_may_use_the_reserve() {
+        for record in every_kind() {
+            let is_change = matches!(record, Record::Changed(_));
+            assert_eq!(change_of(&encoded(&record)), is_change.then_some(99));
+            assert_eq!(class_of(&record) == Class::Change, is_change);
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_form() {
+        assert_eq!(Fields(&[0x80, 0x01]).number(), Ok(128));
+        assert_eq!(Fields(&[0x80, 0x00]).number(), Err(UnknownPayload));
+        let too_large = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02];
+        assert_eq!(Fields(&too_large).number(), Err(UnknownPayload));
+        for value in [0, 1, -1, i64::MAX, i64::MIN] {
+            let mut bytes = Vec::new();
+            signed(&mut bytes, value);
+            assert_eq!(Fields(&bytes).signed(), Ok(value));
+        }
+    }
+}

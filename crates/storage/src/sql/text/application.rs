@@ -1,0 +1,30 @@
+//! Applications. Columns stand in the order of the fields, after the number.
+
+macro_rules! whole {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.number, a.id, a.name, a.trusted, a.status, \
+             (SELECT string_agg(r.id, ' ' ORDER BY s.position) FROM application_resource s \
+             JOIN resource r ON r.number = s.resource_no WHERE s.application_no = a.number), \
+             a.id_token_alg FROM application a ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    NUMBER = "SELECT number FROM application WHERE id = $1";
+    NAME = "SELECT id FROM application WHERE number = $1";
+    COUNT = "SELECT count(*) FROM application";
+    GET = whole!("WHERE a.id = $1");
+    LIST = whole!(
+        "WHERE a.id > $1 AND (CAST($2 AS BIGINT) = 0 OR a.status = $2) ORDER BY a.id LIMIT $3"
+    );
+    INSERT = "INSERT INTO application (id, name, trusted, status, id_token_alg) \
+        VALUES ($1, $2, $3, $4, $5) RETURNING number";
+    UPDATE = "UPDATE application SET name = $1, trusted = $2, status = $3, id_token_alg = $4 WHERE number = $5";
+    DELETE = "DELETE FROM application WHERE number = $1";
+    DELETE_RESOURCES = "DELETE FROM application_resource WHERE application_no = $1";
+    INSERT_RESOURCE = "INSERT INTO application_resource (application_no, position, resource_no) VALUES ($1, $2, $3)";
+    ALGORITHMS = "SELECT DISTINCT id_token_alg FROM application WHERE status = 1 ORDER BY id_token_alg";
+}

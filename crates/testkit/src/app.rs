@@ -7,7 +7,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use procura_engine::{Engine, Settings};
 use procura_http::limits::Limits;
@@ -47,21 +47,31 @@ impl TestApp {
     }
 
     /// A server over that world, with keys of these algorithms.
+    pub fn with_algorithms(world: &World, algorithms: &[Algorithm]) -> TestApp {
+        TestApp::with_settings(world, algorithms, |_| {})
+    }
+
+    /// A server over that world, with keys of these algorithms, and other settings than the usual ones.
     ///
     /// # Panics
     ///
     /// When the metadata is no JSON.
     #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
-    pub fn with_algorithms(world: &World, algorithms: &[Algorithm]) -> TestApp {
+    pub fn with_settings(
+        world: &World,
+        algorithms: &[Algorithm],
+        change: impl FnOnce(&mut Settings),
+    ) -> TestApp {
         let (clock, store) = (Arc::new(FixedClock::default()), MemoryStore::default());
         let (journal, keys) = (MemoryJournal::default(), TestKeys::new(algorithms));
         store.set(world.publish());
-        let settings = Settings {
+        let mut settings = Settings {
             issuer: ISSUER.into(),
             lifetime: 3600,
             max_access_token_bytes: 7_000,
             asked_for_key: Zeroizing::new([9; 32]),
         };
+        change(&mut settings);
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
         let engine =
             Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
@@ -76,10 +86,19 @@ impl TestApp {
     /// When the body breaks off.
     #[expect(clippy::expect_used, reason = "a test without an answer can only stop")]
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
-        let (head, body) = response.into_parts();
+        let (head, body) = self.begin(request).await.into_parts();
         let body = body.collect().await.expect("a body in memory").to_bytes().to_vec();
         Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Sends a request and leaves the body of the answer unread, as a slow caller does.
+    pub async fn begin(&self, request: Request<Body>) -> Response<Body> {
+        self.service().oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+
+    /// What a listener would serve.
+    pub fn service(&self) -> Router {
+        self.router.clone()
     }
 
     /// Asks for a contact token as the trusted application, with that form.

@@ -1,0 +1,190 @@
+//! A record with its names, in the members that exports have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use procura_engine::token_id::access_token_jti;
+use procura_storage::journal::Entry;
+use procura_store::administration::Administration as _;
+use procura_store::change::Entity;
+use procura_store::journal::{AskedFor, Changed, Issued, Missed, Record, Refused};
+use serde::Serialize;
+
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::Desk;
+
+/// One record as `audit export` prints it: always these members, in this order.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Told {
+    seq: u64,
+    at: String,
+    kind: &'static str,
+    reference: Option<String>,
+    application_id: Option<String>,
+    contact_id: Option<String>,
+    clients: Option<Vec<Option<String>>>,
+    id_token_jti: Option<String>,
+    access_token_jti: Option<String>,
+    expires_at: Option<String>,
+    kid: Option<String>,
+    cause: Option<String>,
+    actor: Option<String>,
+    hash: String,
+}
+
+/// Names of numbers, as far as they are known.
+type Names = BTreeMap<(Entity, u32), Option<String>>;
+
+/// Tells entries, whose records are given beside them.
+pub(super) fn tell(desk: &Desk, entries: &[Entry], records: &[Record]) -> Result<Vec<Told>, Failure> {
+    let wanted: BTreeSet<(Entity, u32)> = records.iter().flat_map(numbers).collect();
+    let wanted: Vec<(Entity, u32)> = wanted.into_iter().collect();
+    let found = desk.wait(desk.store().names_of(wanted.clone()))?;
+    let names: Names = wanted.into_iter().zip(found).collect();
+    Ok(entries.iter().zip(records).map(|(entry, record)| told(entry, record, &names)).collect())
+}
+
+fn numbers(record: &Record) -> Vec<(Entity, u32)> {
+    match record {
+        Record::Issued(issued) => {
+            let mut all: Vec<_> = issued.clients.iter().map(|client| (Entity::Client, client.0)).collect();
+            all.push((Entity::Application, issued.application.0));
+            all.push((Entity::Contact, issued.contact.0));
+            all.push((Entity::Key, issued.id_token_key.0));
+            all.push((Entity::Key, issued.access_token_key.0));
+            all
+        }
+        Record::Refused(refused) => {
+            let mut all = vec![(Entity::Application, refused.application.0)];
+            if let AskedFor::Known(contact) = refused.contact {
+                all.push((Entity::Contact, contact.0));
+            }
+            all
+        }
+        Record::Changed(changed) => parties(changed).into_iter().collect(),
+        Record::AuthenticationFailures(_) | Record::Started(_) => Vec::new(),
+    }
+}
+
+/// Whom a change is about.
+fn parties(changed: &Changed) -> Vec<(Entity, u32)> {
+    match changed.entity {
+        Entity::Mandate => vec![(Entity::Contact, changed.number), (Entity::Client, changed.client)],
+        Entity::Trust => vec![(Entity::Application, changed.number), (Entity::Client, changed.client)],
+        entity => vec![(entity, changed.number)],
+    }
+}
+
+fn told(entry: &Entry, record: &Record, names: &Names) -> Told {
+    let plain = Told {
+        seq: entry.seq,
+        at: entry.at.to_string(),
+        hash: entry.hash.to_string(),
+        ..Told::default()
+    };
+    match record {
+        Record::Issued(issued) => of_issue(plain, issued, names),
+        Record::Refused(refused) => of_refusal(plain, refused, names),
+        Record::Changed(changed) => of_change(plain, changed, names),
+        Record::AuthenticationFailures(failures) => Told {
+            kind: "authentication_failures",
+            cause: Some(format!(
+                "known_application={} unknown_application={} since={}",
+                failures.known_application, failures.unknown_application, failures.since
+            )),
+            ..plain
+        },
+        Record::Started(_) => Told { kind: "started", actor: Some("server".to_owned()), ..plain },
+    }
+}
+
+fn of_issue(plain: Told, issued: &Issued, names: &Names) -> Told {
+    let client = |client: &procura_store::records::ClientNo| name(names, Entity::Client, client.0);
+    let (id_key, access_key) = (issued.id_token_key.0, issued.access_token_key.0);
+    let kids: Option<Vec<String>> = match id_key == access_key {
+        true => name(names, Entity::Key, id_key).map(|kid| vec![kid]),
+        false => [id_key, access_key].into_iter().map(|key| name(names, Entity::Key, key)).collect(),
+    };
+    Told {
+        kind: "issued",
+        reference: Some(issued.reference.to_string()),
+        application_id: name(names, Entity::Application, issued.application.0),
+        contact_id: name(names, Entity::Contact, issued.contact.0),
+        clients: Some(issued.clients.iter().map(client).collect()),
+        id_token_jti: Some(issued.id_token_jti.to_string()),
+        access_token_jti: Some(access_token_jti(issued.id_token_jti).to_string()),
+        expires_at: Some(issued.expires_at.to_string()),
+        kid: kids.map(|kids| kids.join(" ")),
+        ..plain
+    }
+}
+
+fn of_refusal(plain: Told, refused: &Refused, names: &Names) -> Told {
+    let missed = Missed::in_bits(refused.missed).map(|part| part.name());
+    let cause: Vec<&str> = std::iter::once(refused.cause.name()).chain(missed).collect();
+    Told {
+        kind: "refused",
+        reference: Some(refused.reference.to_string()),
+        application_id: name(names, Entity::Application, refused.application.0),
+        contact_id: match refused.contact {
+            AskedFor::Known(contact) => name(names, Entity::Contact, contact.0),
+            AskedFor::Unknown(_) | AskedFor::Nobody => None,
+        },
+        cause: Some(cause.join(" ")),
+        ..plain
+    }
+}
+
+fn of_change(plain: Told, changed: &Changed, names: &Names) -> Told {
+    let mut told = Told {
+        kind: "changed",
+        cause: Some(format!("{}.{}", changed.entity, changed.action)),
+        actor: Some(changed.actor.to_string()),
+        ..plain
+    };
+    for (entity, number) in parties(changed) {
+        let name = name(names, entity, number);
+        match entity {
+            Entity::Application => told.application_id = name,
+            Entity::Contact => told.contact_id = name,
+            Entity::Client => told.clients = Some(vec![name]),
+            Entity::Key => told.kid = name,
+            Entity::Mandate | Entity::Trust | Entity::Resource => {}
+        }
+    }
+    told
+}
+
+fn name(names: &Names, entity: Entity, number: u32) -> Option<String> {
+    names.get(&(entity, number)).cloned().flatten()
+}
+
+impl Told {
+    /// For `tail`: the record on one line.
+    pub(super) fn line(&self) -> String {
+        let parts = [&self.application_id, &self.contact_id, &self.cause, &self.actor, &self.reference];
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let clients = self.clients.iter().flatten().map(|id| id.as_deref().unwrap_or("(erased)"));
+        let all: Vec<&str> = parts.into_iter().chain(clients).collect();
+        output::plain(&format!("{:>8}  {}  {:8}  {}", self.seq, self.at, self.kind, all.join("  ")))
+    }
+
+    /// For `explain`: a member a line.
+    pub(super) fn lines(&self) -> String {
+        let (seq, clients) = (self.seq.to_string(), self.clients.as_ref().map(|clients| {
+            let ids = clients.iter().map(|id| id.as_deref().unwrap_or("(erased)"));
+            ids.collect::<Vec<_>>().join(" ")
+        }));
+        let members = [
+            ("seq", Some(seq.as_str())),
+            ("at", Some(&self.at)),
+            ("kind", Some(self.kind)),
+            ("application_id", self.application_id.as_deref()),
+            ("contact_id", self.contact_id.as_deref()),
+            ("clients", clients.as_deref()),
+            ("expires_at", self.expires_at.as_deref()),
+            ("cause", self.cause.as_deref()),
+        ];
+        output::pairs(members.into_iter().filter(|(_, value)| value.is_some()))
+    }
+}

@@ -1,0 +1,313 @@
+//! Every setting, once: its name, what it may be, what it is when nobody says, and why one would change
+//! it. The file's reader, the environment's reader, `config check` and `config reference` all read this
+//! table, so a setting can't be documented wrongly or forgotten.
+
+use std::fmt::Write as _;
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Table and key, as in `server.listen`; of a setting outside tables the key alone.
+    pub(crate) path: &'static str,
+    /// What it may be.
+    pub(crate) kind: Kind,
+    /// What it is when nobody says.
+    pub(crate) default: Default,
+    /// What it does, in lines of a comment.
+    pub(crate) about: &'static str,
+}
+
+/// What a setting may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An issuer URL.
+    Issuer,
+    /// A path; in a file, relative to that file's folder.
+    Path,
+    /// An address and a port.
+    Address,
+    /// A whole number.
+    Whole {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// A filter of the log.
+    Filter,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+/// What a setting is when nobody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Default {
+    /// This, as it would stand in the file.
+    Toml(&'static str),
+    /// Nothing; the text is an example to print in the reference.
+    Absent(&'static str),
+}
+
+/// A table of the file.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is about.
+    pub(crate) about: &'static str,
+}
+
+/// The tables that hold settings, in the order of the reference. `tls` holds none yet.
+pub(crate) const TABLES: &[Table] = &[
+    Table { name: "server", about: "Where and how the server listens." },
+    Table { name: "tokens", about: "What tokens may be." },
+    Table { name: "keys", about: "The life of signing keys, and what they are sealed under." },
+    Table { name: "journal", about: "The record of every issue, refusal and change." },
+    Table { name: "limits", about: "What one caller, and all together, may take." },
+    Table { name: "log", about: "What is told on standard error." },
+];
+
+/// The longest that `tokens.lifetime` may be, in seconds. Marks are kept for as long, whatever is set.
+pub(crate) const LONGEST_LIFETIME: u64 = 14_400;
+
+/// The table whose name is kept for listeners with TLS.
+pub(crate) const RESERVED_TABLE: &str = "tls";
+
+/// Every setting, tables together, in the order of the reference.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        path: "issuer",
+        kind: Kind::Issuer,
+        default: Default::Absent("https://token.example"),
+        about: "The name of this server: `iss` of its tokens and the start of its URLs. An https URL; http\n\
+                only on loopback. Without it: http:// and the bound address, if that is loopback.",
+    },
+    Setting {
+        path: "data",
+        kind: Kind::Path,
+        default: Default::Absent("/var/lib/procura"),
+        about: "The data folder that `procura init` made: directory, journal, keys. --data says it too.",
+    },
+    Setting {
+        path: "server.listen",
+        kind: Kind::Address,
+        default: Default::Toml("\"127.0.0.1:8080\""),
+        about: "Address and port. Plain HTTP: on anything but loopback, something in front must end TLS.",
+    },
+    Setting {
+        path: "server.threads",
+        kind: Kind::Whole { min: 1, max: 1024 },
+        default: Default::Absent("4"),
+        about: "Threads that answer requests. Without it: one for each core.",
+    },
+    Setting {
+        path: "tokens.lifetime",
+        kind: Kind::Whole { min: 60, max: LONGEST_LIFETIME },
+        default: Default::Toml("3600"),
+        about: "Seconds from `iat` to `exp`, unless a mandate or a trust ends earlier.",
+    },
+    Setting {
+        path: "tokens.max_access_token_bytes",
+        kind: Kind::Whole { min: 1_024, max: 15_000 },
+        default: Default::Toml("7000"),
+        about: "Longest access token. It travels in a header, and many servers stop reading headers at 8 kB.",
+    },
+    Setting {
+        path: "keys.rotation_days",
+        kind: Kind::Whole { min: 2, max: 3_650 },
+        default: Default::Toml("90"),
+        about: "Days that a key signs before its successor takes over.",
+    },
+    Setting {
+        path: "keys.key_encryption_key_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/key-encryption.key"),
+        about: "A file that only the server's user can read, with the base64 of the 32 bytes that private\n\
+                keys are sealed under. Without it: PROCURA_KEY_ENCRYPTION_KEY from the environment, or\n\
+                key-encryption.key in the data folder. Keep it apart from backups of the data folder.",
+    },
+    Setting {
+        path: "journal.segment_bytes",
+        kind: Kind::Whole { min: 1 << 20, max: 1 << 32 },
+        default: Default::Toml("16777216"),
+        about: "Size of a segment file. Two are made ahead, so a small disk wants small segments.",
+    },
+    Setting {
+        path: "journal.queue",
+        kind: Kind::Whole { min: 16, max: 1 << 20 },
+        default: Default::Toml("8192"),
+        about: "Records that may wait for the disk. Requests beyond them are answered with 503.",
+    },
+    Setting {
+        path: "limits.connections",
+        kind: Kind::Whole { min: 1, max: 1_000_000 },
+        default: Default::Toml("10000"),
+        about: "Connections at once. More wait in the operating system's queue.",
+    },
+    Setting {
+        path: "limits.header_bytes",
+        kind: Kind::Whole { min: 8_192, max: 1 << 20 },
+        default: Default::Toml("16384"),
+        about: "Bytes of a request's line and headers together.",
+    },
+    Setting {
+        path: "limits.headers",
+        kind: Kind::Whole { min: 16, max: 1_000 },
+        default: Default::Toml("100"),
+        about: "Headers of a request.",
+    },
+    Setting {
+        path: "limits.header_seconds",
+        kind: Kind::Whole { min: 1, max: 300 },
+        default: Default::Toml("10"),
+        about: "Seconds that a caller may take to send them.",
+    },
+    Setting {
+        path: "limits.body_bytes",
+        kind: Kind::Whole { min: 1_024, max: 1 << 24 },
+        default: Default::Toml("65536"),
+        about: "Bytes of a request's body.",
+    },
+    Setting {
+        path: "limits.body_seconds",
+        kind: Kind::Whole { min: 1, max: 300 },
+        default: Default::Toml("10"),
+        about: "Seconds that a caller may take to send it.",
+    },
+    Setting {
+        path: "limits.idle_seconds",
+        kind: Kind::Whole { min: 1, max: 3_600 },
+        default: Default::Toml("75"),
+        about: "Seconds that a connection may stay open without a request.",
+    },
+    Setting {
+        path: "limits.drain_seconds",
+        kind: Kind::Whole { min: 1, max: 3_600 },
+        default: Default::Toml("30"),
+        about: "Seconds that requests under way have to finish when the server stops.",
+    },
+    Setting {
+        path: "log.level",
+        kind: Kind::Filter,
+        default: Default::Toml("\"info\""),
+        about: "error, warn, info, debug or trace; also by module: \"info,procura_storage=debug\".",
+    },
+    Setting {
+        path: "log.format",
+        kind: Kind::OneOf(&["text", "json"]),
+        default: Default::Toml("\"text\""),
+        about: "text for people, json for programs: one object a line.",
+    },
+];
+
+/// The setting of that path.
+pub(crate) fn setting(path: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.path == path)
+}
+
+/// The name nearest to a wrong one, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |name| (strsim::jaro_winkler(&wrong.to_lowercase(), &str::to_lowercase(name)), name);
+    let best = names.map(near).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness > 0.7).map(|(_, name)| name)
+}
+
+/// A complete `procura.toml` with every setting at its default, each with what it does. Settings
+/// without a default are commented out.
+pub(crate) fn reference() -> String {
+    let mut text = String::from(
+        "# procura.toml: every setting, at its default.\n\
+         #\n\
+         # All are optional, and most installations need only the first two. Each can be given in the\n\
+         # environment too: PROCURA_SERVER__LISTEN is `listen` of [server], and stands above this file.\n",
+    );
+    let outside = SETTINGS.iter().filter(|setting| !setting.path.contains('.'));
+    outside.for_each(|setting| push_setting(&mut text, setting, setting.path));
+    for table in TABLES {
+        let _ = write!(text, "\n# {}\n[{}]\n", table.about, table.name);
+        for setting in SETTINGS {
+            if let Some((name, key)) = setting.path.split_once('.')
+                && name == table.name
+            {
+                push_setting(&mut text, setting, key);
+            }
+        }
+    }
+    text.push_str(
+        "\n# Listeners with TLS will be described in [tls]. This version has none and refuses the table;\n\
+         # let something in front end TLS.\n",
+    );
+    text
+}
+
+fn push_setting(text: &mut String, setting: &Setting, key: &str) {
+    text.push('\n');
+    for line in setting.about.lines() {
+        let _ = writeln!(text, "# {line}");
+    }
+    if let Some(range) = range(setting.kind) {
+        let _ = writeln!(text, "# {range}");
+    }
+    let _ = match setting.default {
+        Default::Toml(value) => writeln!(text, "{key} = {value}"),
+        Default::Absent(example) => match setting.kind {
+            Kind::Whole { .. } => writeln!(text, "#{key} = {example}"),
+            _ => writeln!(text, "#{key} = \"{example}\""),
+        },
+    };
+}
+
+fn range(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Whole { min, max } => Some(format!("From {min} to {max}.")),
+        Kind::OneOf(words) => Some(format!("One of: {}.", words.join(", "))),
+        Kind::Issuer | Kind::Path | Kind::Address | Kind::Filter => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_has_every_setting_and_nothing_else() {
+        let commented = reference();
+        let all: String = commented
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let parsed: toml::Table = all.parse().unwrap();
+        let mut paths: Vec<String> = Vec::new();
+        for (name, value) in &parsed {
+            match value.as_table() {
+                Some(table) => paths.extend(table.keys().map(|key| format!("{name}.{key}"))),
+                None => paths.push(name.clone()),
+            }
+        }
+        let mut expected: Vec<&str> = SETTINGS.iter().map(|setting| setting.path).collect();
+        paths.sort();
+        expected.sort_unstable();
+        assert_eq!(paths, expected);
+        assert!(commented.parse::<toml::Table>().is_ok());
+    }
+
+    #[test]
+    fn every_table_of_a_setting_is_described() {
+        for setting in SETTINGS {
+            if let Some((table, _)) = setting.path.split_once('.') {
+                assert!(TABLES.iter().any(|known| known.name == table), "{table}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_finds_what_was_meant_and_nonsense_finds_nothing() {
+        let names = || SETTINGS.iter().map(|setting| setting.path);
+        assert_eq!(nearest("server.listn", names()), Some("server.listen"));
+        assert_eq!(nearest("tokens.life_time", names()), Some("tokens.lifetime"));
+        assert_eq!(nearest("zzz", names()), None);
+    }
+}

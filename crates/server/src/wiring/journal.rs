@@ -1,0 +1,104 @@
+//! The journal of a data folder, opened for writing by whoever holds its lock.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use procura_jose::Random as _;
+use procura_storage::SqliteDirectory;
+use procura_storage::journal::{ChainId, Core, Found, HeadSigner, JournalError, Layout, RealDisk, Settings};
+use procura_storage::keys::Keeper;
+use procura_storage::outbox;
+use procura_store::Clock;
+use procura_store::administration::ChangeContext;
+
+use super::failure::{journal_failed, key_failed};
+use crate::config::Config;
+use crate::exit::Failure;
+
+/// How the journal works, as configured.
+pub(super) fn settings(config: &Config) -> Settings {
+    let plain = Settings::default();
+    let segment_bytes = config.journal.segment_bytes;
+    let first_segment_bytes = plain.layout.first_segment_bytes.min(segment_bytes);
+    let layout = Layout { segment_bytes, first_segment_bytes, ..plain.layout };
+    Settings { layout, queue_records: config.journal.queue, ..plain }
+}
+
+/// Opens the journal with the key that signs its heads. When the journal is one step ahead of the store
+/// in a succession of that key, the succession is finished here.
+pub(super) async fn with_signer<T>(
+    keeper: &Keeper<'_, SqliteDirectory>,
+    context: &ChangeContext,
+    open: impl Fn(Arc<dyn HeadSigner>) -> Result<T, JournalError>,
+) -> Result<Result<T, JournalError>, Failure> {
+    let failed = |error| key_failed(&error);
+    let keys = keeper.journal_keys(context).await.map_err(failed)?;
+    let opened = open(Arc::new(keys.into_signer()));
+    if !matches!(opened, Err(JournalError::OtherKey { .. })) {
+        return Ok(opened);
+    }
+    let keys = keeper.journal_keys(context).await.map_err(failed)?;
+    let Some((number, successor)) = keys.into_successor() else { return Ok(opened) };
+    let opened = open(Arc::new(successor));
+    if opened.is_ok() {
+        keeper.succeed_journal_key(context, number).await.map_err(failed)?;
+    }
+    Ok(opened)
+}
+
+/// A name for a journal that is about to begin.
+pub(super) fn new_chain() -> ChainId {
+    ChainId(procura_jose::SystemRandom.bytes())
+}
+
+/// Brings changes over into the journal and signs its head, unless somebody else holds its lock: then
+/// they do. Says how many were brought over.
+pub(super) async fn drain_if_free(
+    config: &Config,
+    data: &Path,
+    keeper: &Keeper<'_, SqliteDirectory>,
+    (context, clock): (&ChangeContext, &dyn Clock),
+) -> Result<Option<u64>, Failure> {
+    let disk = Arc::new(RealDisk::new(data));
+    let layout = settings(config).layout;
+    let opened = with_signer(keeper, context, |signer| {
+        Core::open(Arc::clone(&disk), layout, signer, new_chain(), clock.now())
+    })
+    .await?;
+    let (mut core, found) = match opened {
+        Ok(opened) => opened,
+        Err(JournalError::Locked) => return Ok(None),
+        Err(error) => return Err(journal_failed(&error)),
+    };
+    tell(&found);
+    let store = keeper.administration;
+    outbox::check(store, procura_store::change::ChangeSeq(core.end().last_change))
+        .await
+        .map_err(outbox_failed)?;
+    let drained = outbox::drain(store, &mut core, || clock.now()).await.map_err(outbox_failed)?;
+    core.sign_head().map_err(|error| journal_failed(&error))?;
+    Ok(Some(drained))
+}
+
+/// Says what a power cut had left.
+pub(super) fn tell(found: &Found) {
+    if let Some(cut) = &found.cut {
+        tracing::warn!(
+            file = cut.file,
+            bytes = cut.bytes,
+            "a batch that a power cut left half-written was cut from the journal; nobody was told of its records"
+        );
+    }
+    if found.heads_cut > 0 {
+        tracing::warn!(bytes = found.heads_cut, "a half-written head was cut from the journal");
+    }
+}
+
+/// Draining failed.
+pub(super) fn outbox_failed(error: outbox::OutboxError) -> Failure {
+    match &error {
+        outbox::OutboxError::Store(error) => super::store_failed(error),
+        outbox::OutboxError::Ahead { .. } => Failure::integrity(error),
+        outbox::OutboxError::Journal(_) => Failure::unavailable(error),
+    }
+}

@@ -1,0 +1,258 @@
+//! The server: bound, started, stopped.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use procura_engine::{Engine, Settings};
+use procura_http::limits::Limits;
+use procura_http::listener::{self, Listener};
+use procura_jose::{RsaPool, SystemRandom};
+use procura_protocol::ids::ResourceId;
+use procura_storage::SqliteDirectory;
+use procura_storage::directory::{Follower, Following, LiveDirectory, Source, Step, connect_reader};
+use procura_storage::journal::{DiskJournal, JournalError, RealDisk};
+use procura_storage::keys::LiveKeys;
+use procura_storage::outbox;
+use procura_store::administration::{Administration as _, BuiltIn, ChangeContext, Fact};
+use procura_store::change::ChangeSeq;
+use procura_store::journal::{Journal as _, Record, Started};
+use procura_store::{Clock as _, records::Version};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::failure::{journal_failed, key_failed, store_failed, whole};
+use super::installation::Installation;
+use super::{journal, process, upkeep};
+use crate::exit::{Failure, Outcome};
+
+/// The engine of this server.
+pub(super) type ThisEngine = Engine<LiveDirectory, DiskJournal>;
+
+/// A command may hold the journal for as long as it brings its changes over.
+const PATIENCE: Duration = Duration::from_secs(10);
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// An installation whose address is bound, and whose issuer is known therefore. Nothing is served yet.
+pub(crate) struct Bound {
+    installation: Installation,
+    listener: Listener,
+    address: SocketAddr,
+    issuer: String,
+    resource: ResourceId,
+}
+
+impl Installation {
+    /// Binds the configured address and settles issuer and built-in resource.
+    pub(crate) async fn bind(self) -> Result<Bound, Failure> {
+        let wanted = self.config.listen;
+        let failed = |error| Failure::unavailable(format_args!("{wanted} can't be listened on: {error}"));
+        let listener = listener::bind(wanted).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let issuer = self.config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let resource = ResourceId::parse(&format!("{issuer}/api"))
+            .map_err(|error| Failure::usage(format_args!("issuer: the resource {issuer}/api {error}")))?;
+        let store = &self.store;
+        let store_failed = |error| store_failed(&error);
+        let built_in = store.set_built_in_resource(self.context(), resource.clone()).await;
+        if built_in.map_err(store_failed)? == BuiltIn::Taken {
+            return Err(Failure::usage(format_args!(
+                "{resource} is the id of a resource that was added; this server's own API must have it: remove \
+                 that resource, or change the issuer"
+            )));
+        }
+        store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
+        self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
+        Ok(Bound { installation: self, listener, address, issuer, resource })
+    }
+}
+
+impl Bound {
+    /// The verbs.
+    pub(crate) fn store(&self) -> &SqliteDirectory {
+        &self.installation.store
+    }
+
+    /// The server itself, now.
+    pub(crate) fn context(&self) -> ChangeContext {
+        self.installation.context()
+    }
+
+    /// The built-in resource.
+    pub(crate) fn resource_id(&self) -> String {
+        self.resource.to_string()
+    }
+
+    /// Opens the journal, loads the directory and begins to serve.
+    pub(crate) async fn start(self) -> Result<Running, Failure> {
+        let Bound { installation, listener, address, issuer, resource } = self;
+        // Heard from before anybody is told that the server is ready.
+        let stop = process::stop_signal()?;
+        let journal = open_journal(&installation).await?;
+        let keys = live_keys(&installation)?;
+        let changed = Arc::new(Notify::new());
+        let (directory, following) = follow(&installation, &keys, &changed)?;
+        let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
+        record_start(&engine, &installation, directory.version()).await?;
+        let limits = limits(&installation);
+        let routes = procura_http::router(Arc::clone(&engine), limits)
+            .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
+        let installation = Arc::new(installation);
+        let mut tasks = JoinSet::new();
+        upkeep::begin(&mut tasks, &installation, &engine, changed);
+        let served = tokio::spawn(listener.serve(routes, limits, stop));
+        tracing::info!(%address, issuer, "serving");
+        Ok(Running { installation, engine, following, tasks, served, address, issuer, resource })
+    }
+}
+
+/// A server at work.
+pub(crate) struct Running {
+    installation: Arc<Installation>,
+    engine: Arc<ThisEngine>,
+    following: Following,
+    tasks: JoinSet<()>,
+    served: tokio::task::JoinHandle<usize>,
+    address: SocketAddr,
+    issuer: String,
+    resource: ResourceId,
+}
+
+impl Running {
+    /// Where it listens.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The name in its tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The built-in resource.
+    pub(crate) fn resource_id(&self) -> String {
+        self.resource.to_string()
+    }
+
+    /// Serves until a signal comes, then finishes what was accepted and closes the journal.
+    pub(crate) async fn until_stopped(self) -> Outcome {
+        let Running { installation, engine, following, mut tasks, served, .. } = self;
+        let ended = served.await;
+        tasks.shutdown().await;
+        upkeep::record_failures(&engine, &installation).await;
+        let stopped = tokio::task::spawn_blocking(move || {
+            drop(following);
+            engine.journal().stop();
+        });
+        let stopped = stopped.await;
+        tracing::info!("stopped");
+        match (ended, stopped) {
+            (Ok(0), Ok(())) => Ok(()),
+            (Ok(cut), Ok(())) => {
+                tracing::warn!(cut, "connections that did not end in time were cut");
+                Ok(())
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                Err(Failure::unavailable(format_args!("the server broke off: {error}")))
+            }
+        }
+    }
+}
+
+async fn open_journal(installation: &Installation) -> Result<DiskJournal, Failure> {
+    let disk = Arc::new(RealDisk::new(&installation.data));
+    let settings = journal::settings(&installation.config);
+    let keeper = installation.keeper();
+    let began = installation.clock.monotonic();
+    let (journal, found) = loop {
+        let clock: Arc<dyn procura_store::Clock> = installation.clock.clone();
+        let opened = journal::with_signer(&keeper, &installation.context(), |signer| {
+            DiskJournal::start(Arc::clone(&disk), settings, signer, Arc::clone(&clock), journal::new_chain())
+        })
+        .await?;
+        match opened {
+            Ok(opened) => break opened,
+            Err(JournalError::Locked) if installation.clock.monotonic() - began < PATIENCE => {
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            Err(error) => return Err(journal_failed(&error)),
+        }
+    };
+    journal::tell(&found);
+    let store = &installation.store;
+    outbox::check(store, ChangeSeq(journal.last_change())).await.map_err(journal::outbox_failed)?;
+    let clock = Arc::clone(&installation.clock);
+    outbox::drain(store, &mut &journal, move || clock.now()).await.map_err(journal::outbox_failed)?;
+    Ok(journal)
+}
+
+fn live_keys(installation: &Installation) -> Result<Arc<LiveKeys>, Failure> {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let keys = LiveKeys::new(Arc::clone(&installation.encryption), RsaPool::new(cores));
+    keys.map(Arc::new).map_err(|error| key_failed(&error))
+}
+
+fn follow(
+    installation: &Installation,
+    keys: &Arc<LiveKeys>,
+    changed: &Arc<Notify>,
+) -> Result<(LiveDirectory, Following), Failure> {
+    let (file, changed) = (installation.store.file().to_owned(), Arc::clone(changed));
+    let source = Source {
+        connect: Arc::new(move || connect_reader(&file)),
+        clock: installation.clock.clone(),
+        keys: Some(Arc::clone(keys)),
+        changed: Some(Box::new(move || changed.notify_one())),
+    };
+    let (directory, mut follower) = Follower::open(source).map_err(|error| store_failed(&error))?;
+    if follower.step() == Step::Unreadable {
+        return Err(Failure::unavailable("the directory can't be read; the log says why"));
+    }
+    let following = follower
+        .start()
+        .map_err(|error| Failure::unavailable(format_args!("a thread can't be started: {error}")))?;
+    Ok((directory, following))
+}
+
+async fn engine(
+    installation: &Installation,
+    directory: LiveDirectory,
+    journal: DiskJournal,
+    keys: Arc<LiveKeys>,
+    issuer: &str,
+) -> Result<ThisEngine, Failure> {
+    let key = installation.keeper().unknown_input_key(&SystemRandom).await;
+    let settings = Settings {
+        issuer: issuer.into(),
+        lifetime: i64::try_from(installation.config.tokens.lifetime).unwrap_or(i64::MAX),
+        max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
+        asked_for_key: key.map_err(|error| key_failed(&error))?,
+    };
+    let ambient = (installation.clock.clone() as Arc<dyn procura_store::Clock>, Arc::new(SystemRandom) as _);
+    Ok(Engine::new(directory, journal, keys, ambient, settings))
+}
+
+async fn record_start(engine: &ThisEngine, installation: &Installation, version: Version) -> Outcome {
+    let record = Record::Started(Started { version });
+    let recorded = match engine.journal().append(installation.clock.now(), &record) {
+        Ok(pending) => pending.await,
+        Err(error) => Err(error),
+    };
+    recorded.map_err(|error| Failure::unavailable(whole(&error)))
+}
+
+fn limits(installation: &Installation) -> Limits {
+    let limits = installation.config.limits;
+    Limits {
+        header_bytes: limits.header_bytes,
+        header_count: limits.headers,
+        header_time: Duration::from_secs(limits.header_seconds),
+        body_bytes: limits.body_bytes,
+        body_time: Duration::from_secs(limits.body_seconds),
+        connections: limits.connections,
+        idle: Duration::from_secs(limits.idle_seconds),
+        drain: Duration::from_secs(limits.drain_seconds),
+        ..Limits::default()
+    }
+}

@@ -1,0 +1,11 @@
+//! The command line, as people and programs meet it: the built binary, its output and its exit codes.
+
+mod audit;
+mod config;
+mod demo;
+mod help;
+mod import;
+mod init;
+mod record;
+mod serve;
+mod support;

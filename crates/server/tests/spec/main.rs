@@ -1,0 +1,37 @@
+//! The specification, as tests: a module per chapter of the contract or section of an RFC.
+//!
+//! Each test begins with a server of its own in which one request works, changes one thing, and looks at
+//! one answer. Its name is the sentence that it shows. Time stands still, keys are made for the test,
+//! and no test needs another.
+//!
+//! **To add the next thing**: the sentence as a test in the module of its chapter or section, red first. A
+//! defect that may come together with others: a variant in [`defects`], and the tests on order, on
+//! refusals and on enumeration take it in by themselves.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod algorithms;
+mod availability;
+mod bad_input;
+mod contract_1_answer;
+mod contract_1_order;
+mod contract_1_refusals;
+mod contract_1_request;
+mod contract_2_available_contacts;
+mod contract_2_paging;
+mod contract_4_ping;
+mod contract_6_credentials;
+mod defects;
+mod health;
+mod methods;
+mod no_enumeration;
+mod openapi;
+mod out_of_trust;
+mod rfc6749_errors;
+mod rfc6749_parameters;
+mod rfc7517_jwks;
+mod rfc8414_metadata;
+mod rfc8707_resource;
+mod rfc9068_access_token;
+mod support;
+mod windows;

@@ -1,0 +1,94 @@
+//! RFC 8414: the metadata, of what works and nothing else.
+
+use procura_protocol::metadata::Metadata;
+use procura_testkit::world::{CONTACT, ISSUER};
+use procura_testkit::{TestApp, World};
+use serde_json::{Value, json};
+
+use crate::support::{asking, contact_path, get, with_form, without_body};
+
+async fn metadata(app: &TestApp) -> Value {
+    let answer = app.send(get("/.well-known/oauth-authorization-server")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
+    answer.json()
+}
+
+/// The path behind the issuer.
+fn path(uri: &Value) -> String {
+    uri.as_str().unwrap().strip_prefix(ISSUER).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_document_has_exactly_these_members() {
+    let document = metadata(&TestApp::new(&World::default())).await;
+    let mut members: Vec<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(
+        members,
+        [
+            "contact_token_endpoint",
+            "grant_types_supported",
+            "issuer",
+            "jwks_uri",
+            "response_types_supported",
+            "scopes_supported",
+            "token_endpoint_auth_methods_supported",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_issuer_is_that_of_the_tokens() {
+    let app = TestApp::new(&World::default());
+    let answer = app.token().await;
+    let issuer = metadata(&app).await["issuer"].clone();
+    assert_eq!(issuer, app.id_token(&answer)["iss"]);
+    assert_eq!(issuer, app.access_token(&answer)["iss"]);
+}
+
+#[tokio::test]
+async fn no_grant_and_no_response_type_is_claimed() {
+    let document = metadata(&TestApp::new(&World::default())).await;
+    assert_eq!(document["grant_types_supported"], json!([]));
+    assert_eq!(document["response_types_supported"], json!([]));
+}
+
+#[tokio::test]
+async fn the_keys_are_where_it_says() {
+    let app = TestApp::new(&World::default());
+    let document = metadata(&app).await;
+    assert_eq!(app.send(get(&path(&document["jwks_uri"]))).await.status, 200);
+}
+
+#[tokio::test]
+async fn contact_tokens_are_where_it_says() {
+    let app = TestApp::new(&World::default());
+    let template = path(&metadata(&app).await["contact_token_endpoint"]);
+    let request = without_body(asking(&template.replace("{contact_id}", CONTACT)));
+    assert_eq!(app.send(request).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_scope_that_it_names_is_taken() {
+    let app = TestApp::new(&World::default());
+    let document: Metadata = serde_json::from_value(metadata(&app).await).unwrap();
+    assert_eq!(document.scopes_supported.len(), 11);
+    for scope in document.scopes_supported {
+        let answer = app.token_for(CONTACT, &format!("scope=can_trade {scope}")).await;
+        assert_eq!(answer.status, 200, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn every_authentication_method_that_it_names_works() {
+    let app = TestApp::new(&World::default());
+    let document = metadata(&app).await;
+    assert_eq!(
+        document["token_endpoint_auth_methods_supported"],
+        json!(["client_secret_basic", "client_secret_post"])
+    );
+    assert_eq!(app.token().await.status, 200);
+    let form = "client_id=app_partner&client_secret=pcs_partner";
+    let posted = app.send(with_form(http::Request::post(contact_path()), form)).await;
+    assert_eq!(posted.status, 200);
+}

@@ -1,0 +1,108 @@
+//! What the parts of a contact token cost on this machine, each alone.
+//!
+//! `cargo xtask bench` starts this program beside the server, on the same core and in the same run, and
+//! holds the server against the sum of its parts. `cargo xtask timing` starts it to compare how long
+//! refusals take. Both read one line of JSON from standard output.
+//!
+//! It may name every crate below the server and must never be named by one. It decides nothing and
+//! keeps nothing: whatever is measured here is the code of the crates themselves.
+//!
+//! # How to add the next thing
+//!
+//! A part that the floor should have: a file with a function that returns its figures, and a variant of
+//! [`Act`]. The bench adds it up in `xtask/src/bench/parts.rs`. A flow whose refusals must look alike: a
+//! [`timing::Subject`].
+
+mod axum_answer;
+mod clocks;
+mod es256;
+mod journal;
+mod timing;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+/// What ends a measurement: one sentence.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(about = "What the parts of a contact token cost", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Answer every form with JSON of one size, until killed
+    Axum {
+        /// Where to listen; port 0 picks a free one
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// Bytes of an answer
+        #[arg(long, default_value_t = 1400)]
+        bytes: usize,
+    },
+    /// Sign messages of 600 bytes with ES256
+    Es256 {
+        /// How many
+        #[arg(long, default_value_t = 40_000)]
+        signatures: u32,
+    },
+    /// Write records of an issued token to a journal of its own
+    Journal {
+        /// An empty folder on the disk to measure
+        #[arg(long)]
+        dir: PathBuf,
+        /// Records in a batch
+        #[arg(long)]
+        batch: usize,
+        /// Batches to write
+        #[arg(long, default_value_t = 4_000)]
+        batches: usize,
+    },
+    /// Count records, batches and bytes of a data folder's journal
+    Written {
+        /// The data folder
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Compare the time that refusals take
+    Timing {
+        /// The line that `procura demo --json` printed: ask that server. Without it: the engine alone
+        #[arg(long)]
+        demo: Option<PathBuf>,
+        /// Samples of each refusal in a round
+        #[arg(long, default_value_t = 400)]
+        samples: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    match act(Arguments::parse().act) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("procura-floor: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(act: Act) -> Result<(), Failure> {
+    match act {
+        Act::Axum { listen, bytes } => axum_answer::serve(listen, bytes),
+        Act::Es256 { signatures } => say(&es256::measure(signatures)?),
+        Act::Journal { dir, batch, batches } => say(&journal::measure(&dir, batch, batches)?),
+        Act::Written { data } => say(&journal::written(&data)?),
+        Act::Timing { demo, samples } => say(&timing::compare(demo.as_deref(), samples)?),
+    }
+}
+
+fn say(figures: &impl Serialize) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(figures)?);
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The load generators: nobody's but ours to start, nobody here wrote them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Bench;
+use super::store::{APPLICATION, Store};
+use crate::process::{self, Tied};
+use crate::procura::on_cores;
+use crate::steps::Failure;
+use crate::tools;
+use crate::wire::basic;
+use crate::workspace::Workspace;
+
+const OHA: &str = "1.16.0";
+
+/// Where they are.
+pub(super) struct Generators {
+    wrk: PathBuf,
+    oha: PathBuf,
+}
+
+impl Generators {
+    /// Finds them, and gets what is missing.
+    pub(super) fn find(workspace: &Workspace) -> Result<Self, Failure> {
+        tools::taskset()?;
+        let wrk = PathBuf::from("wrk");
+        // It tells its version with an exit code of 1.
+        if Command::new(&wrk).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+            tools::install_packages(&["wrk"])?;
+        }
+        Ok(Self { wrk, oha: find_oha(workspace)? })
+    }
+}
+
+fn find_oha(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let own = workspace.tools().join("bin/oha");
+    let there = |program: &PathBuf| process::ask(Command::new(program).arg("--version")).is_some();
+    if let Some(found) = [own.clone(), PathBuf::from("oha")].into_iter().find(there) {
+        return Ok(found);
+    }
+    let mut cargo = workspace.cargo();
+    cargo.args(["install", "--locked", "--version", OHA, "--root"]).arg(workspace.tools()).arg("oha");
+    process::run(&mut cargo)?;
+    Ok(own)
+}
+
+/// What a run at full load came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Full {
+    pub(super) answers: f64,
+    pub(super) per_s: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+}
+
+/// What a run at a fixed rate came to; times are corrected for requests that could not be sent in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Paced {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+}
+
+/// Asks for contacts in turn, as fast as answers come, on so many kept connections.
+pub(super) fn full(
+    bench: &Bench,
+    store: &Store,
+    (address, cores): (SocketAddr, &str),
+    (connections, seconds): (u32, u32),
+) -> Result<Full, Failure> {
+    let script = bench.folder.path().join("wrk.lua");
+    write_private(&script, &lua(store))?;
+    let mut command = on_cores(&bench.generators.wrk, Some(cores));
+    let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
+    command.args(["--threads", "1", "--connections", &connections, "--duration", &duration]);
+    command.arg("--script").arg(&script).arg(format!("http://{address}"));
+    let out = run(bench, "wrk", command, seconds)?;
+    let line = out.lines().find_map(|line| line.strip_prefix("measured "));
+    let numbers: Vec<f64> =
+        line.unwrap_or_default().split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [answers, micros, bad, p50, p99] = numbers[..] else {
+        return Err(Failure::wrong(format!("wrk said something else:\n{out}")));
+    };
+    if bad > 0.0 || answers == 0.0 {
+        return Err(Failure::wrong(format!("{bad} of {answers} answers were no tokens, or never came:\n{out}")));
+    }
+    Ok(Full { answers, per_s: answers / micros * 1e6, p50_ms: p50 / 1e3, p99_ms: p99 / 1e3 })
+}
+
+/// The requests are written once, so that the generator has little to do.
+fn lua(store: &Store) -> String {
+    let mut text = String::from("local requests, turn = {}, 0\nlocal contacts = {\n");
+    for contact in store.asked() {
+        let _ = writeln!(text, "  \"{contact}\",");
+    }
+    let authorization = basic(APPLICATION, &store.secret);
+    let _ = write!(
+        text,
+        "}}\n\
+         function init(args)\n\
+         \x20 for number, contact in ipairs(contacts) do\n\
+         \x20   local headers = {{ [\"Authorization\"] = \"{authorization}\" }}\n\
+         \x20   requests[number] = wrk.format(\"POST\", \"/token/\" .. contact, headers)\n\
+         \x20 end\n\
+         end\n\
+         function request()\n\
+         \x20 turn = turn % #requests + 1\n\
+         \x20 return requests[turn]\n\
+         end\n\
+         function done(summary, latency, requests)\n\
+         \x20 local errors = summary.errors\n\
+         \x20 local bad = errors.connect + errors.read + errors.write + errors.timeout + errors.status\n\
+         \x20 local numbers = {{ summary.requests, summary.duration, bad,\n\
+         \x20   latency:percentile(50), latency:percentile(99) }}\n\
+         \x20 io.write(\"measured \", table.concat(numbers, \" \"), \"\\n\")\n\
+         end\n"
+    );
+    text
+}
+
+/// Asks for random contacts at so many requests a second, whatever comes back.
+pub(super) fn paced(
+    bench: &Bench,
+    store: &Store,
+    address: SocketAddr,
+    (connections, per_s, seconds): (u32, f64, u32),
+) -> Result<Paced, Failure> {
+    let (urls, form) = (bench.folder.path().join("urls.txt"), bench.folder.path().join("form.txt"));
+    let lines = store.asked().map(|contact| format!("http://{address}/token/{contact}\n"));
+    write_private(&urls, &lines.collect::<String>())?;
+    // In a file, because arguments can be seen by everybody.
+    write_private(&form, &format!("client_id={APPLICATION}&client_secret={}", store.secret))?;
+    let mut command = on_cores(&bench.generators.oha, Some(&bench.cores.generator));
+    command.args(["--no-tui", "--output-format", "json", "--latency-correction", "-m", "POST"]);
+    command.args(["-T", "application/x-www-form-urlencoded", "-D"]).arg(&form);
+    command.args(["-c", &connections.to_string(), "-z", &format!("{seconds}s")]);
+    command.args(["-q", &format!("{per_s:.0}"), "--urls-from-file"]).arg(&urls);
+    let out = run(bench, "oha", command, seconds)?;
+    let value: Value = serde_json::from_str(&out).map_err(|error| Failure::wrong(format!("oha: {error}")))?;
+    let statuses = value["statusCodeDistribution"].as_object();
+    let tokens = statuses.and_then(|all| all.get("200")).and_then(Value::as_f64).unwrap_or_default();
+    let only = statuses.is_some_and(|all| all.len() == 1);
+    if !only || tokens < per_s * f64::from(seconds) * 0.9 {
+        let distribution = &value["statusCodeDistribution"];
+        let errors = &value["errorDistribution"];
+        return Err(Failure::wrong(format!("oha got {distribution} at {per_s:.0}/s; errors: {errors}")));
+    }
+    let percentile = |name: &str| {
+        let seconds = value["latencyPercentiles"][name].as_f64();
+        seconds.map(|seconds| seconds * 1e3).ok_or_else(|| Failure::wrong(format!("oha told no {name}")))
+    };
+    Ok(Paced { p50_ms: percentile("p50")?, p99_ms: percentile("p99")? })
+}
+
+/// Runs a generator to its end and returns what it said.
+fn run(bench: &Bench, name: &str, mut command: Command, seconds: u32) -> Result<String, Failure> {
+    let said = bench.folder.path().join(format!("{name}.out"));
+    let file = |path: &Path| fs::File::create(path).map_err(|error| Failure::wrong(error.to_string()));
+    command.stdout(file(&said)?).stderr(file(&said.with_extension("err"))?);
+    let limit = Duration::from_secs(u64::from(seconds) + 30);
+    Tied::spawn(name, &mut command)?.finish(limit).map_err(|failure| {
+        let told = process::tail(&said.with_extension("err"), 20);
+        Failure::wrong(format!("{failure}; it said:\n{told}"))
+    })?;
+    fs::read_to_string(&said).map_err(|error| Failure::wrong(error.to_string()))
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let options = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    options
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))
+}

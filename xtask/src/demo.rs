@@ -1,0 +1,129 @@
+//! `procura demo --json`, started on a free port and stopped again: the server that verifiers in other
+//! languages and the contract fuzzer talk to.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::process::{self, Tied};
+use crate::steps::Failure;
+use crate::workspace::{Profile, Workspace};
+
+const READY: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(45);
+
+/// A running demo in a throw-away folder. It goes, with the folder, when this is dropped.
+pub(crate) struct Demo {
+    server: Tied,
+    lines: Receiver<String>,
+    announced: Announced,
+    folder: TempDir,
+}
+
+/// What a command of our own needs of the line that the demo prints; the verifiers read all of it.
+#[derive(Deserialize)]
+pub(crate) struct Announced {
+    pub(crate) base_url: String,
+    pub(crate) application_id: String,
+    pub(crate) application_secret: String,
+    pub(crate) contacts: Vec<Contact>,
+    pub(crate) refused_contacts: Vec<Contact>,
+}
+
+/// A contact that the demo names.
+#[derive(Deserialize)]
+pub(crate) struct Contact {
+    pub(crate) contact_id: String,
+}
+
+impl Demo {
+    /// Builds the server, starts it and waits until it has said that it is ready.
+    pub(crate) fn start(workspace: &Workspace) -> Result<Self, Failure> {
+        Self::start_as(workspace, Profile::Dev)
+    }
+
+    /// The same, of a server built for figures.
+    pub(crate) fn start_as(workspace: &Workspace, profile: Profile) -> Result<Self, Failure> {
+        let folder =
+            tempfile::Builder::new().prefix("procura-demo-").tempdir().map_err(|error| unusable(&error))?;
+        let mut command = Tied::command(workspace.server(profile)?);
+        command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("data"));
+        command.current_dir(folder.path()).stdout(Stdio::piped());
+        command.stderr(File::create(log(folder.path())).map_err(|error| unusable(&error))?);
+        let mut server = Tied::spawn("procura demo", &mut command)?;
+        let lines = lines_of(&mut server);
+        let Ok(line) = lines.recv_timeout(READY) else {
+            let said = process::tail(&log(folder.path()), 40);
+            let limit = READY.as_secs();
+            return Err(Failure::wrong(format!(
+                "procura demo was not ready after {limit} s; it said:\n{said}"
+            )));
+        };
+        let announced = serde_json::from_str(&line)
+            .map_err(|error| Failure::wrong(format!("procura demo announced something else: {error}")))?;
+        // The folder is ours alone (0700), so the secrets in this line stay where they are.
+        fs::write(folder.path().join("demo.json"), line).map_err(|error| unusable(&error))?;
+        Ok(Self { server, lines, announced, folder })
+    }
+
+    /// The line it printed, parsed.
+    pub(crate) fn announced(&self) -> &Announced {
+        &self.announced
+    }
+
+    /// The file that holds the line it printed.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("demo.json")
+    }
+
+    /// A folder for whoever talks to it, gone with it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it as a service manager would: it must finish well, and must have printed nothing but its line.
+    pub(crate) fn stop(self) -> Result<(), Failure> {
+        let log = log(self.folder.path());
+        self.server
+            .stop(STOP)
+            .map_err(|failure| Failure::wrong(format!("{failure}; it said:\n{}", process::tail(&log, 40))))?;
+        match self.lines.recv() {
+            Ok(line) => Err(Failure::wrong(format!("procura demo printed more than one line: {line}"))),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Its last words, for the report of a check that failed against it.
+    pub(crate) fn last_words(&self) -> String {
+        process::tail(&log(self.folder.path()), 40)
+    }
+}
+
+fn lines_of(server: &mut Tied) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    if let Some(out) = server.child().stdout.take() {
+        thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    lines
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("demo.log")
+}
+
+fn unusable(error: &std::io::Error) -> Failure {
+    Failure::wrong(format!("the throw-away folder can't be used: {error}"))
+}

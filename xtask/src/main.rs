@@ -1,0 +1,151 @@
+//! The project's own commands: `cargo xtask --help`.
+//!
+//! Whatever is more than one line of shell lives here, so that it runs the same on a laptop and in
+//! CI. `cargo xtask test` is the one that matters: it runs every check there is, in order, and says
+//! what it left out and why.
+//!
+//! This crate knows how to build, start and stop things. What a token is, what a journal holds and
+//! which answer is right is said by the crates, by their tests and by the verifiers it starts.
+//!
+//! # How to add the next thing
+//!
+//! * A **check** that every change must pass: a function that returns a [`steps::Verdict`], and a line
+//!   in [`test::run_all`].
+//! * A **tool from outside**: a finder in [`tools`] that says which one command gets it, and an
+//!   installer beside it. Nothing from outside runs but on loopback, in a throw-away folder, through
+//!   [`process::Tied`], which kills it whatever happens.
+//! * A **command**: a variant of [`Act`].
+
+mod bench;
+mod contract;
+mod crash;
+mod demo;
+mod deny;
+mod foreign;
+mod fuzz;
+mod layers;
+mod process;
+mod procura;
+mod steps;
+mod test;
+mod timing;
+mod tools;
+mod wire;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use steps::{Failure, Verdict};
+use workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Run every check, in order, and say what was skipped
+    Test {
+        /// First install what the checks need from outside
+        #[arg(long)]
+        install: bool,
+        /// Leave out what needs a running server
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Install what the checks need from outside, and nothing else
+    Install,
+    /// Hold the drawing of the layers against the manifests
+    Layers,
+    /// Check bans, licences and sources of all dependencies
+    Deny,
+    /// Check dependencies against the advisory database; exit code 4 when it can't be reached
+    Advisories,
+    /// Kill servers under load and look for tokens that are missing from the journal
+    Crash {
+        /// How many servers to kill
+        #[arg(long, default_value_t = 100)]
+        runs: u32,
+    },
+    /// Compare the time that refusals take, statistically
+    Timing {
+        /// The engine alone, with few samples
+        #[arg(long)]
+        short: bool,
+    },
+    /// Measure the release server against the floor of its parts
+    Bench {
+        /// Measure the directory instead: loading, changes and imports at a million rows
+        #[arg(long)]
+        directory: bool,
+        /// Print the figures as one JSON object
+        #[arg(long)]
+        json: bool,
+        /// Fetch so many tokens and see what grew; 10000000 is the long form
+        #[arg(long, conflicts_with = "directory")]
+        tokens: Option<u64>,
+        /// One short run of each: to see that it works, not for figures
+        #[arg(long)]
+        short: bool,
+    },
+    /// Fuzz one target, guided by coverage, until stopped
+    Fuzz {
+        /// One of the files in fuzz/fuzz_targets
+        target: String,
+        /// Stop after so many seconds
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
+    /// Become a command that dies with the process that started it
+    #[command(hide = true)]
+    Tied {
+        parent: u32,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match act(Arguments::parse().act) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn act(act: Act) -> Result<ExitCode, Failure> {
+    if let Act::Tied { parent, command } = act {
+        return Err(process::become_tied(parent, &command));
+    }
+    let workspace = Workspace::open()?;
+    match act {
+        Act::Test { install, quick } => {
+            return Ok(test::run_all(&workspace, &test::Options { install, quick }));
+        }
+        Act::Install => say(tools::install(&workspace))?,
+        Act::Layers => say(layers::check(&workspace))?,
+        Act::Deny => say(deny::check(&workspace))?,
+        Act::Advisories => say(deny::advisories(&workspace))?,
+        Act::Crash { runs } => say(crash::run(&workspace, runs))?,
+        Act::Timing { short } => say(timing::run(&workspace, short))?,
+        Act::Bench { directory, json, tokens, short } => {
+            bench::run(&workspace, &bench::Options { directory, json, tokens, short })?;
+        }
+        Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
+        Act::Tied { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(verdict: Verdict) -> Result<(), Failure> {
+    println!("{}", verdict?);
+    Ok(())
+}

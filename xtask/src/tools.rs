@@ -1,0 +1,276 @@
+//! What the checks need from outside: where it is, and how it is got.
+//!
+//! System programs come from the system's package manager; everything else goes into
+//! `target/tools`, from lock files with hashes, and leaves with `cargo clean`.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{self, ask};
+use crate::steps::{Failure, Verdict};
+use crate::workspace::Workspace;
+
+/// The command that gets whatever this module can install.
+const INSTALL: &str = "cargo xtask install";
+
+/// Names the folder of PostgreSQL's server programs, for the tests that start one of their own.
+pub(crate) const POSTGRES_BIN: &str = "PROCURA_TEST_POSTGRES_BIN";
+
+const CARGO_DENY: &str = "0.20.2";
+
+/// The programs in Python and JavaScript that check a running server.
+pub(crate) fn foreign(workspace: &Workspace, language: &str) -> PathBuf {
+    workspace.root().join("tests/foreign").join(language)
+}
+
+/// The interpreter of the environment with PyJWT and schemathesis.
+pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let python = python_folder(workspace).join("bin/python");
+    let lock = foreign(workspace, "python").join("requirements.lock");
+    let works = || ask(Command::new(&python).arg("--version")).is_some();
+    if is_made_from(&python_folder(workspace), &lock) && works() {
+        return Ok(python);
+    }
+    Err(Failure::missing("no Python environment made from requirements.lock", INSTALL))
+}
+
+/// The folder that holds `node_modules` with `jose`.
+pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    system_node()?;
+    let lock = foreign(workspace, "node").join("package-lock.json");
+    let folder = node_folder(workspace);
+    if is_made_from(&folder, &lock) {
+        return Ok(folder);
+    }
+    Err(Failure::missing("no node_modules made from package-lock.json", INSTALL))
+}
+
+/// cargo-deny: this checkout's own, else whichever is on the path.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let own = workspace.tools().join("bin/cargo-deny");
+    [own, PathBuf::from("cargo-deny")]
+        .into_iter()
+        .find(|program| ask(Command::new(program).arg("--version")).is_some())
+        .ok_or_else(|| Failure::missing("no cargo-deny", INSTALL))
+}
+
+/// The folder of PostgreSQL's server programs: the named one, else the newest there is.
+pub(crate) fn postgres() -> Result<PathBuf, Failure> {
+    let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
+    let told = ask(Command::new("pg_config").arg("--bindir")).map(|line| PathBuf::from(line.trim()));
+    let mut installed: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .map(|folders| folders.flatten().map(|folder| folder.path()).collect())
+        .unwrap_or_default();
+    installed.sort_by_key(|folder| version_in(folder));
+    let installed = installed.into_iter().rev().map(|folder| folder.join("bin"));
+    let path = env::var_os("PATH").unwrap_or_default();
+    named
+        .into_iter()
+        .chain(installed)
+        .chain(told)
+        .chain(env::split_paths(&path))
+        .find(|folder| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file()))
+        .ok_or_else(|| Failure::missing("no PostgreSQL server programs", apt_command(&["postgresql"])))
+}
+
+/// Says which of the toolchain's components is missing; the pinned toolchain is not ours to change.
+pub(crate) fn component(workspace: &Workspace, subcommand: &str, component: &str) -> Result<(), Failure> {
+    match ask(workspace.cargo().args([subcommand, "--version"])) {
+        Some(_) => Ok(()),
+        None => Err(Failure::missing(
+            format!("this toolchain has no {component}"),
+            format!("rustup component add {component}"),
+        )),
+    }
+}
+
+/// Installs whatever is missing and can be had.
+pub(crate) fn install(workspace: &Workspace) -> Verdict {
+    let steps =
+        [install_system(), install_python(workspace), install_node(workspace), install_cargo_deny(workspace)];
+    let failures: Vec<Failure> = steps.into_iter().filter_map(Result::err).collect();
+    let wrong: Vec<String> = failures
+        .iter()
+        .filter(|failure| matches!(failure, Failure::Wrong(_)))
+        .map(ToString::to_string)
+        .collect();
+    if !wrong.is_empty() {
+        return Err(Failure::wrong(wrong.join("; ")));
+    }
+    match failures.into_iter().next() {
+        Some(missing) => Err(missing),
+        None => Ok("everything is there".to_owned()),
+    }
+}
+
+/// Says whether programs can be kept on a core.
+pub(crate) fn taskset() -> Result<(), Failure> {
+    ask(Command::new("taskset").arg("--version"))
+        .map(|_| ())
+        .ok_or_else(|| Failure::missing("no taskset", apt_command(&["util-linux"])))
+}
+
+fn install_system() -> Result<(), Failure> {
+    let wanted: &[(bool, &[&str])] = &[
+        (system_python().is_err(), &["python3", "python3-venv"]),
+        (system_node().is_err(), &["nodejs", "npm"]),
+        (postgres().is_err(), &["postgresql"]),
+    ];
+    let packages: Vec<&str> =
+        wanted.iter().filter(|(missing, _)| *missing).flat_map(|(_, names)| names.iter().copied()).collect();
+    install_packages(&packages)
+}
+
+/// Installs packages of the system, or says which command does.
+pub(crate) fn install_packages(packages: &[&str]) -> Result<(), Failure> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let Some(mut apt) = apt_get() else {
+        let what =
+            format!("system packages are missing ({}) and can't be installed from here", packages.join(" "));
+        return Err(Failure::missing(what, apt_command(packages)));
+    };
+    process::run(apt.arg("update"))?;
+    let mut apt = apt_get().unwrap_or(apt);
+    process::run(apt.args(["install", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+/// `apt-get` with the right to install: as root, or with a `sudo` that asks nothing.
+fn apt_get() -> Option<Command> {
+    ask(Command::new("apt-get").arg("--version"))?;
+    let mut apt = if rustix::process::geteuid().is_root() {
+        Command::new("env")
+    } else {
+        ask(Command::new("sudo").args(["-n", "true"]))?;
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "env"]);
+        sudo
+    };
+    apt.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]);
+    Some(apt)
+}
+
+fn apt_command(packages: &[&str]) -> String {
+    format!("sudo apt-get install --yes --no-install-recommends {}", packages.join(" "))
+}
+
+fn install_python(workspace: &Workspace) -> Result<(), Failure> {
+    if python(workspace).is_ok() {
+        return Ok(());
+    }
+    system_python()?;
+    let folder = python_folder(workspace);
+    let lock = foreign(workspace, "python").join("requirements.lock");
+    forget(&folder)?;
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]);
+    process::run(pip.arg("--requirement").arg(&lock))?;
+    remember(&folder, &lock)
+}
+
+fn install_node(workspace: &Workspace) -> Result<(), Failure> {
+    if node(workspace).is_ok() {
+        return Ok(());
+    }
+    system_node()?;
+    let (source, folder) = (foreign(workspace, "node"), node_folder(workspace));
+    forget(&folder)?;
+    fs::create_dir_all(&folder).map_err(|error| cannot("make", &folder, &error))?;
+    for name in ["package.json", "package-lock.json"] {
+        copy(&source.join(name), &folder.join(name))?;
+    }
+    let mut npm = Command::new("npm");
+    process::run(npm.current_dir(&folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
+    remember(&folder, &source.join("package-lock.json"))
+}
+
+fn install_cargo_deny(workspace: &Workspace) -> Result<(), Failure> {
+    if cargo_deny(workspace).is_ok() {
+        return Ok(());
+    }
+    let mut cargo = workspace.cargo();
+    cargo.args(["install", "--locked", "--version", CARGO_DENY, "--root"]).arg(workspace.tools());
+    process::run(cargo.arg("cargo-deny"))
+}
+
+fn system_python() -> Result<(), Failure> {
+    let check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+    ask(Command::new("python3").args(["-c", check])).map(|_| ()).ok_or_else(|| {
+        Failure::missing("no Python 3.10 with venv", apt_command(&["python3", "python3-venv"]))
+    })
+}
+
+fn system_node() -> Result<(), Failure> {
+    let check = "process.exit(Number(process.versions.node.split('.')[0]) < 18 ? 1 : 0)";
+    ask(Command::new("node").args(["-e", check]))
+        .and_then(|_| ask(Command::new("npm").arg("--version")))
+        .map(|_| ())
+        .ok_or_else(|| Failure::missing("no Node.js 18 with npm", apt_command(&["nodejs", "npm"])))
+}
+
+fn python_folder(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("python")
+}
+
+fn node_folder(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("node")
+}
+
+/// Whether `folder` was made, to the end, from this very lock file.
+fn is_made_from(folder: &Path, lock: &Path) -> bool {
+    match (fs::read(folder.join("made-from.lock")), fs::read(lock)) {
+        (Ok(then), Ok(now)) => then == now,
+        _ => false,
+    }
+}
+
+fn remember(folder: &Path, lock: &Path) -> Result<(), Failure> {
+    copy(lock, &folder.join("made-from.lock"))
+}
+
+fn forget(folder: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot("remove", folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::copy(from, to).map(|_| ()).map_err(|error| cannot("copy", from, &error))
+}
+
+fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::wrong(format!("can't {verb} {}: {error}", path.display()))
+}
+
+fn version_in(folder: &Path) -> u32 {
+    folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_lock_file_makes_the_environment_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("some.lock");
+        fs::write(&lock, "a==1").unwrap();
+        assert!(!is_made_from(folder.path(), &lock));
+        remember(folder.path(), &lock).unwrap();
+        assert!(is_made_from(folder.path(), &lock));
+        fs::write(&lock, "a==2").unwrap();
+        assert!(!is_made_from(folder.path(), &lock));
+    }
+
+    #[test]
+    fn the_newest_postgresql_is_by_number_not_by_name() {
+        assert!(
+            version_in(Path::new("/usr/lib/postgresql/9")) < version_in(Path::new("/usr/lib/postgresql/15"))
+        );
+    }
+}

@@ -71,7 +71,8 @@ fn kill_all(procura: &Procura, secret: &str, runs: u32) -> Verdict {
         alive.map_err(|failure| Failure::wrong(format!("run {run}: {failure}")))?;
         ledger.remember(told);
         server = procura.serve(None)?;
-        check(&mut ledger, procura, &server).map_err(|failure| Failure::wrong(format!("run {run}: {failure}")))?;
+        check(&mut ledger, procura, &server)
+            .map_err(|failure| Failure::wrong(format!("run {run}: {failure}")))?;
         if run % 10 == 0 {
             println!("{run:>6} killed; {}", ledger.summary());
         }

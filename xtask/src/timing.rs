@@ -23,7 +23,6 @@ const SAMPLES_LONG: [&str; 2] = ["1500", "200"];
 
 #[derive(Deserialize)]
 struct Report {
-    bound: f64,
     samples: usize,
     groups: Vec<Group>,
 }
@@ -31,6 +30,7 @@ struct Report {
 #[derive(Deserialize)]
 struct Group {
     name: String,
+    bound: f64,
     first: String,
     median_us: f64,
     compared: Vec<Compared>,
@@ -84,7 +84,10 @@ fn judge(what: &str, mut measure: impl FnMut() -> Result<Report, Failure>) -> Ve
         match report.wrong() {
             None => {
                 let ways: usize = report.groups.iter().map(|group| group.compared.len() - 1).sum();
-                return Ok(format!("{what}: {ways} ways to be refused alike, {} samples each", report.samples));
+                return Ok(format!(
+                    "{what}: {ways} ways to be refused alike, {} samples each",
+                    report.samples
+                ));
             }
             Some(wrong) => last = wrong,
         }
@@ -124,7 +127,7 @@ fn show(what: &str, report: &Report) {
             group.name,
             group.first,
             group.median_us,
-            percent(report.bound)
+            percent(group.bound)
         );
         for way in &group.compared {
             println!(
@@ -148,6 +151,7 @@ mod tests {
         let different = different.iter().map(|name| (*name).to_owned()).collect();
         let group = Group {
             name: "rule".to_owned(),
+            bound: 0.1,
             first: "unknown".to_owned(),
             median_us: 1.0,
             compared: Vec::new(),
@@ -155,7 +159,7 @@ mod tests {
             itself_alike,
             planted_found,
         };
-        Report { bound: 0.1, samples: 1, groups: vec![group] }
+        Report { samples: 1, groups: vec![group] }
     }
 
     #[test]

@@ -89,15 +89,16 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let mut found = Vec::new();
         for no in numbers {
             let Some(contact) = directory.contact_by_number(no) else { continue };
+            if !rule::leaves_a_client(directory, application, (no, contact), now) {
+                continue;
+            }
             if let Some(pending) = directory.pending() {
                 let clients: Vec<_> = contact.mandates.iter().map(|mandate| mandate.client).collect();
                 if pending.hits(application.no, no, &clients) {
                     return Err(Unavailable::BeingLoaded);
                 }
             }
-            if rule::leaves_a_client(directory, application, (no, contact), now) {
-                found.push((&contact.id, no));
-            }
+            found.push((&contact.id, no));
         }
         found.sort_unstable();
         let contacts = found.into_iter().map(|(_, no)| no).collect();

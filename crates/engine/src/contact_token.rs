@@ -141,7 +141,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
         };
         let contact = directory.contact(contact_id);
         let ruled = rule::allowed_clients(directory, application, contact, now);
-        if directory.pending().is_some() {
+        if ruled.is_ok() {
             self.none_is_being_loaded(caller, contact)?;
         }
         let asked_for = self.asked_for(contact_id, contact.map(|(no, _)| no));
@@ -164,7 +164,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
         Ok(Ok(Grant { clients, contact, resource, issued_at: now, expires_at }))
     }
 
-    /// While an import is being loaded, what its marks hit can be neither granted nor refused.
+    /// While an import is being loaded, what its marks hit can't be granted. What the rule refuses on the
+    /// version before stays refused: any other answer would tell a contact that exists from one that does
+    /// not.
     fn none_is_being_loaded(
         &self,
         caller: &AuthenticatedApplication,

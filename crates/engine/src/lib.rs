@@ -141,6 +141,12 @@ impl<S: Store, J: Journal> Engine<S, J> {
         Ok(())
     }
 
+    /// Whether the wall clock was moved: then nothing is issued, and nothing whose time seems over may be
+    /// thrown away.
+    pub fn clock_is_off(&self) -> bool {
+        self.clock.now().is_err()
+    }
+
     fn now(&self) -> Result<UnixMillis, ClockOff> {
         self.clock.now()
     }

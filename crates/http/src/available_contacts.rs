@@ -50,10 +50,7 @@ pub(crate) async fn get<S: Store, J: Journal>(
     }
 }
 
-async fn list<S: Store, J: Journal>(
-    app: &Arc<App<S, J>>,
-    head: &Parts,
-) -> Result<Response, Response> {
+async fn list<S: Store, J: Journal>(app: &Arc<App<S, J>>, head: &Parts) -> Result<Response, Response> {
     let page = read_page(head.uri.query().unwrap_or_default())
         .map_err(|text| answer::refuse(&AuthErrorMessage::new(ErrorCode::InvalidRequest, text)))?;
     let presented = credentials::from_header(&head.headers);

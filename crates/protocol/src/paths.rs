@@ -33,16 +33,8 @@ pub const HEALTH_LIVE: &str = "/health/live";
 pub const HEALTH_READY: &str = "/health/ready";
 
 /// All of them, in the router's syntax.
-pub const ALL: [&str; 8] = [
-    TOKEN_FOR_CONTACT,
-    AVAILABLE_CONTACTS,
-    PING,
-    JWKS,
-    METADATA,
-    OPENAPI,
-    HEALTH_LIVE,
-    HEALTH_READY,
-];
+pub const ALL: [&str; 8] =
+    [TOKEN_FOR_CONTACT, AVAILABLE_CONTACTS, PING, JWKS, METADATA, OPENAPI, HEALTH_LIVE, HEALTH_READY];
 
 /// The path of a contact's token. The alphabet of contact ids needs no escaping in a path.
 pub fn contact_token_path(contact: &ContactId) -> String {

@@ -58,12 +58,6 @@ impl Failure {
     fn new(kind: Kind, text: &impl fmt::Display) -> Failure {
         Failure { kind, text: text.to_string() }
     }
-
-    /// Which exit code it has.
-    #[cfg(test)]
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
 }
 
 impl fmt::Display for Failure {

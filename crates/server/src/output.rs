@@ -181,6 +181,7 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for or_else")]
 fn closed(error: io::Error) -> Outcome {
     Err(match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::unread(),

@@ -9,6 +9,8 @@ mod process;
 mod server;
 mod upkeep;
 
+use std::sync::OnceLock;
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
@@ -36,12 +38,24 @@ pub(crate) fn check_issuer(config: &Config) -> Outcome {
     Ok(())
 }
 
+/// What a thread of the runtime does before it goes to sleep: the journal may write at once then, because
+/// nothing more comes until somebody was answered. One server a process, so one journal.
+static ON_IDLE: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+
 /// Threads for a server.
 pub(crate) fn runtime(config: &Config) -> Result<Runtime, Failure> {
     let mut builder = Builder::new_multi_thread();
     if let Some(threads) = config.threads {
         builder.worker_threads(threads);
     }
-    let runtime = builder.thread_name("procura").enable_all().build();
+    let runtime = builder
+        .thread_name("procura")
+        .on_thread_park(|| {
+            if let Some(nudge) = ON_IDLE.get() {
+                nudge();
+            }
+        })
+        .enable_all()
+        .build();
     runtime.map_err(|error| Failure::unavailable(format_args!("threads can't be started: {error}")))
 }

@@ -73,7 +73,7 @@ pub async fn drain<A: Administration, L: ChangeLog>(
             return Ok(drained);
         }
         drained += changes.len() as u64;
-        log.record(now(), changes.into_iter().map(changed).collect()).await?;
+        log.record(now(), changes.iter().map(changed).collect()).await?;
     }
 }
 
@@ -112,7 +112,7 @@ pub async fn check<A: Administration>(administration: &A, recorded: ChangeSeq) -
     if recorded <= known { Ok(()) } else { Err(OutboxError::Ahead { recorded: recorded.0, known: known.0 }) }
 }
 
-fn changed(change: Change) -> Changed {
+fn changed(change: &Change) -> Changed {
     Changed {
         change: change.seq,
         version: change.version,

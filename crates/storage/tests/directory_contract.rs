@@ -1,5 +1,7 @@
 //! The suite that every adapter runs, on SQLite.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::path::PathBuf;
 
 use procura_protocol::time::UnixSeconds;

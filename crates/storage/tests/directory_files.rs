@@ -1,5 +1,7 @@
 //! The file in the data folder: who may read it, and which schema it has.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

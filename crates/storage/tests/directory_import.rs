@@ -1,6 +1,8 @@
 //! A directory of the shape of the sample data: companies, people, mandates, applications, trusts, made
 //! up by counting.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use procura_protocol::time::UnixMillis;
 use procura_storage::SqliteDirectory;
 use procura_store::administration::{

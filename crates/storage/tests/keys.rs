@@ -1,5 +1,7 @@
 //! The life of keys on a real store, and what they are sealed under.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod support;
 
 use std::fs;
@@ -257,6 +259,14 @@ async fn rewrapping_seals_everything_anew_and_a_running_server_goes_on() {
     assert_ne!(fs::read_to_string(sealed.file()).unwrap(), file);
     assert!(!sealed.new_file().exists());
     assert!(before.iter().zip(&sealed.keys().await).all(|(old, new)| old.sealed != new.sealed));
+    let folder = fs::read_dir(sealed.installation.data()).unwrap().map(|entry| entry.unwrap().path());
+    for file in folder.filter(|path| path.is_file()) {
+        let bytes = fs::read(&file).unwrap();
+        for old in before.iter().filter_map(|key| key.sealed.as_ref()) {
+            let found = bytes.windows(old.len()).any(|part| part == old.as_slice());
+            assert!(!found, "{} holds what the old key opens", file.display());
+        }
+    }
 
     let ring = LiveKeys::new(Arc::clone(&server), RsaPool::new(NonZeroUsize::MIN)).unwrap();
     ring.publish(&sealed.keys().await);

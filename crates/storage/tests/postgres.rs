@@ -3,6 +3,8 @@
 //! `PROCURA_TEST_POSTGRES_BIN` names the folder with `initdb` and `postgres`, for instance
 //! `/usr/lib/postgresql/15/bin`. Without it the test says that it was skipped.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -106,6 +106,12 @@ impl Directory {
     pub fn with_pending(&self, pending: Option<PendingMarks>) -> Directory {
         Directory { pending: pending.map(Arc::new), ..self.clone() }
     }
+
+    /// The same version, with the marks that are pending in another.
+    #[must_use]
+    pub fn with_pending_of(self, other: &Directory) -> Directory {
+        Directory { pending: other.pending.clone(), ..self }
+    }
 }
 
 /// How much a directory holds.

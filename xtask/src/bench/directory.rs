@@ -99,7 +99,11 @@ fn changes(bench: &Bench, large: &Store, figures: &mut Figures) -> Result<(), Fa
 }
 
 /// Suspends mandates, the probe's among them.
-fn large_import(bench: &Bench, (large, probe): (&Store, &Probe), figures: &mut Figures) -> Result<(), Failure> {
+fn large_import(
+    bench: &Bench,
+    (large, probe): (&Store, &Probe),
+    figures: &mut Figures,
+) -> Result<(), Failure> {
     let file = bench.folder.path().join("suspended.csv");
     let rows = store::mandates(large.size).take(1_000_000).map(|(contact, client)| {
         format!("{},{},suspended\n", store::contact(contact), store::client(client))

@@ -53,7 +53,13 @@ const KNOWN: &[Known] = &[
     known("p50_70_percent_ms", "p50 at 70 % of full load, 64 connections", "ms", 2, Open),
     known("p99_70_percent_ms", "p99 at 70 % of full load, 64 connections", "ms", 2, AtMost(10.0)),
     known("p50_70_percent_32_connections_ms", "p50 at 70 % of full load, 32 connections", "ms", 2, Open),
-    known("p99_70_percent_32_connections_ms", "p99 at 70 % of full load, 32 connections", "ms", 2, AtMost(10.0)),
+    known(
+        "p99_70_percent_32_connections_ms",
+        "p99 at 70 % of full load, 32 connections",
+        "ms",
+        2,
+        AtMost(10.0),
+    ),
     known(
         "contact_tokens_per_s_two_cores",
         "Contact tokens, two cores shared with the generator, 64 connections",
@@ -82,9 +88,21 @@ const KNOWN: &[Known] = &[
     known("p99_large_directory_ms", "p99 at 70 % of full load, that directory", "ms", 2, Open),
     known("p99_small_directory_ms", "p99 at the same rate, a directory of 100 contacts", "ms", 2, Open),
     known("p99_large_to_small", "The first over the second", "", 2, AtMost(1.2)),
-    known("change_in_force_ms", "A change by the CLI: from its end to in force, median", "ms", 0, AtMost(250.0)),
+    known(
+        "change_in_force_ms",
+        "A change by the CLI: from its end to in force, median",
+        "ms",
+        0,
+        AtMost(250.0),
+    ),
     known("change_in_force_max_ms", "The same, the longest", "ms", 0, AtMost(250.0)),
-    known("change_in_force_from_start_ms", "From the start of the command to in force, median", "ms", 0, Open),
+    known(
+        "change_in_force_from_start_ms",
+        "From the start of the command to in force, median",
+        "ms",
+        0,
+        Open,
+    ),
     known("large_import_s", "Importing 1,000,000 changed mandates while serving", "s", 1, Open),
     known("large_import_in_force_s", "From the end of that command to in force", "s", 2, AtMost(5.0)),
     known("large_import_rss_mb", "Resident memory after it", "MB", 0, Open),
@@ -160,7 +178,8 @@ impl Figures {
 /// A number with commas between thousands.
 fn grouped(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
-    let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, rest) =
+        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
     let mut out = String::from(sign);
     for (at, digit) in whole.chars().enumerate() {

@@ -89,7 +89,9 @@ pub(super) fn full(
         return Err(Failure::wrong(format!("wrk said something else:\n{out}")));
     };
     if bad > 0.0 || answers == 0.0 {
-        return Err(Failure::wrong(format!("{bad} of {answers} answers were no tokens, or never came:\n{out}")));
+        return Err(Failure::wrong(format!(
+            "{bad} of {answers} answers were no tokens, or never came:\n{out}"
+        )));
     }
     Ok(Full { answers, per_s: answers / micros * 1e6, p50_ms: p50 / 1e3, p99_ms: p99 / 1e3 })
 }

@@ -46,7 +46,8 @@ pub(super) struct Journal {
 
 /// A record in batches of that size, on the disk of the installation.
 pub(super) fn journal(bench: &Bench, batch: u64) -> Result<Journal, Failure> {
-    let folder = tempfile::tempdir_in(bench.folder.path()).map_err(|error| Failure::wrong(error.to_string()))?;
+    let folder =
+        tempfile::tempdir_in(bench.folder.path()).map_err(|error| Failure::wrong(error.to_string()))?;
     let batches = if bench.short { "500" } else { "3000" };
     let (dir, batch) = (folder.path().to_string_lossy(), batch.max(1).to_string());
     let value = floor(bench, &["journal", "--dir", &dir, "--batch", &batch, "--batches", batches])?;

@@ -127,13 +127,17 @@ impl Ledger {
         }
         let missing = self.received.difference(&self.issued).count();
         if missing > 0 {
-            return Some(Wrong::Final(format!("{missing} tokens that callers received are not in the journal")));
+            return Some(Wrong::Final(format!(
+                "{missing} tokens that callers received are not in the journal"
+            )));
         }
         let count = |of: &HashMap<Change, usize>, change: &Change| of.get(change).copied().unwrap_or(0);
         for (change, recorded) in &self.recorded {
             let asked = count(&self.acknowledged, change) + count(&self.unknown, change);
             if *recorded > asked {
-                return Some(Wrong::Final(format!("{change:?} is recorded {recorded} times, asked for {asked}")));
+                return Some(Wrong::Final(format!(
+                    "{change:?} is recorded {recorded} times, asked for {asked}"
+                )));
             }
         }
         self.acknowledged.iter().find(|(change, times)| count(&self.recorded, change) < **times).map(

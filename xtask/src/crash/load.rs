@@ -18,6 +18,8 @@ pub(super) const CONTACTS: u32 = 40;
 pub(super) const CLIENTS: u32 = 30;
 
 const CALLERS: u32 = 4;
+/// Commands run one after another in each of so many threads.
+const CHANGERS: u32 = 2;
 
 /// A change that a command was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,8 +48,7 @@ pub(super) struct Told {
 /// A running load.
 pub(super) struct Load {
     shared: Arc<Shared>,
-    callers: Vec<JoinHandle<()>>,
-    changer: JoinHandle<()>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -70,13 +71,13 @@ impl Load {
             let (shared, secret) = (Arc::clone(&shared), secret.to_owned());
             thread::spawn(move || call(&shared, address, &secret, number * CONTACTS / CALLERS))
         });
-        let callers = callers.collect();
-        let changer = {
-            let commands = Commands { procura: procura.share(), run, careless };
+        let changers = (0..CHANGERS).map(|changer| {
+            let commands = Commands { procura: procura.share(), run, changer, careless };
             let shared = Arc::clone(&shared);
             thread::spawn(move || commands.run_all(&shared))
-        };
-        Self { shared, callers, changer }
+        });
+        let threads = callers.chain(changers).collect();
+        Self { shared, threads }
     }
 
     /// Tokens received so far.
@@ -87,7 +88,7 @@ impl Load {
     /// Waits until everybody has noticed that the server is gone; what they were told.
     pub(super) fn end(self) -> Told {
         self.shared.over.store(true, Ordering::Release);
-        for thread in self.callers.into_iter().chain([self.changer]) {
+        for thread in self.threads {
             // A thread that panicked has told what it told until then.
             let _ = thread.join();
         }
@@ -117,6 +118,7 @@ fn call(shared: &Shared, address: SocketAddr, secret: &str, first: u32) {
 struct Commands {
     procura: Procura,
     run: u32,
+    changer: u32,
     careless: bool,
 }
 
@@ -143,8 +145,9 @@ impl Commands {
     }
 
     fn change(&self, number: u32) -> (Change, Vec<String>) {
-        let contact = format!("new.{}.{}", self.run, number / 3);
-        let client = format!("cli.{}", (self.run + number) % CLIENTS);
+        let contact = format!("new.{}.{}.{}", self.run, self.changer, number / 3);
+        // Each has clients of its own, so that what one sets no other sets too.
+        let client = format!("cli.{}", (self.run + number) % (CLIENTS / CHANGERS) * CHANGERS + self.changer);
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         match number % 3 {
             0 => (Change::Contact(contact.clone()), words(&format!("contact add {contact}"))),
@@ -153,8 +156,8 @@ impl Commands {
                 (Change::Mandate(contact, client), arguments)
             }
             _ => {
-                // Never the same twice in a row for one client, so that each is a change.
-                let until = 2_100 + (self.run * 31 + number) % 5_000;
+                // Not what the client's trust had before, so that each is a change.
+                let until = 2_100 + (self.run * 1_009 + number) % 7_000;
                 let arguments =
                     words(&format!("trust update {client} {APPLICATION} --until {until}-01-01T00:00:00Z"));
                 (Change::Trust(client), arguments)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response};
+use http::header::{CONNECTION, HOST};
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::util::Oneshot;
@@ -56,14 +56,32 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let in_flight = InFlight::begin(&self.activity);
-        let source = if fits(&request, &self.limits) {
-            let request = request.map(|incoming| self.body(incoming));
-            Source::Service { future: self.service.clone().oneshot(request) }
-        } else {
-            Source::Refused { response: Some(Refusal::HeadersTooLarge.to_response(&self.limits)) }
+        let source = match refusal(&request, &self.limits) {
+            None => {
+                let request = request.map(|incoming| self.body(incoming));
+                Source::Service { future: self.service.clone().oneshot(request) }
+            }
+            Some(refusal) => Source::Refused { response: Some(refusal.to_response(&self.limits)) },
         };
         Answer { source, in_flight: Some(in_flight), drain: self.drain.clone() }
     }
+}
+
+/// Why the head is refused, if it is.
+fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<Refusal> {
+    if !fits(request, limits) {
+        Some(Refusal::HeadersTooLarge)
+    } else if !names_one_host(request) {
+        Some(Refusal::Malformed)
+    } else {
+        None
+    }
+}
+
+/// RFC 9112 section 3.2. Nothing here depends on the host, but a proxy in front may: who can't agree on it
+/// may not agree on more.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 /// Whether the head is within the limits. hyper's parser holds them for HTTP/1.1, but by whole reads of

@@ -157,9 +157,23 @@ async fn lines_that_end_without_a_carriage_return_are_read() {
 }
 
 #[tokio::test]
+async fn a_request_of_http_1_1_names_exactly_one_host() {
+    let server = Server::start().await;
+    for hosts in ["", "host: a\r\nhost: a\r\n", "host: a\r\nHost: b\r\n"] {
+        let request = format!("GET / HTTP/1.1\r\n{hosts}connection: close\r\n\r\n");
+        let answers = server.answers(request.as_bytes()).await;
+        assert_eq!(answers.len(), 1, "{hosts:?}");
+        answers[0].assert_refuses(400);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn half_a_request_and_a_close_leave_nothing_behind() {
     let server = Server::start().await;
-    for half in ["", "G", "GET / HTTP/1.1\r\nhost", "POST /body HTTP/1.1\r\ncontent-length: 9\r\n\r\nhalf"] {
+    for half in
+        ["", "G", "GET / HTTP/1.1\r\nhost", "POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf"]
+    {
         let mut socket = TcpStream::connect(server.address).await.unwrap();
         socket.write_all(half.as_bytes()).await.unwrap();
         socket.shutdown().await.unwrap();

@@ -234,7 +234,8 @@ fn told(desk: &Desk, entries: &[Entry]) -> Result<Vec<Told>, Failure> {
 }
 
 fn decode(entry: &Entry) -> Result<Record, Failure> {
-    codec::decode(&entry.payload).map_err(|error| Failure::integrity(format_args!("record {}: {error}", entry.seq)))
+    codec::decode(&entry.payload)
+        .map_err(|error| Failure::integrity(format_args!("record {}: {error}", entry.seq)))
 }
 
 fn reader(place: &Place) -> Result<Reader<RealDisk>, Failure> {
@@ -243,6 +244,7 @@ fn reader(place: &Place) -> Result<Reader<RealDisk>, Failure> {
     Ok(Reader::new(std::sync::Arc::new(RealDisk::new(&data))))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: JournalError) -> Failure {
     wiring::journal_failed(&error)
 }

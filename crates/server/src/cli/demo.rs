@@ -60,14 +60,15 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
         Some(_) => None,
         None => Some(throw_away_folder()?),
     };
-    let data = data.or_else(|| throw_away.as_ref().map(|folder| folder.path().to_owned())).unwrap_or_default();
+    let data =
+        data.or_else(|| throw_away.as_ref().map(|folder| folder.path().to_owned())).unwrap_or_default();
     let config = config(listen, &data)?;
     telemetry::begin(&config.log)?;
-    let outcome = wiring::runtime(&config)?.block_on(serve(config, &data, Form::json_if(json), throw_away.is_some()));
+    let outcome =
+        wiring::runtime(&config)?.block_on(serve(config, &data, Form::json_if(json), throw_away.is_some()));
     match throw_away.map(tempfile::TempDir::close) {
-        Some(Err(error)) => outcome.and(Err(Failure::unavailable(format_args!(
-            "the throw-away folder can't be removed: {error}"
-        )))),
+        Some(Err(error)) => outcome
+            .and(Err(Failure::unavailable(format_args!("the throw-away folder can't be removed: {error}")))),
         _ => outcome,
     }
 }
@@ -177,6 +178,9 @@ impl Told {
     }
 
     fn text(&self, thrown_away: bool) -> String {
+        // As it can be pasted, also when it is not on the PATH.
+        let procura =
+            std::env::current_exe().map_or_else(|_| "procura".into(), |path| path.display().to_string());
         let (base, application) = (&self.base_url, sample::APPLICATION);
         let first = sample::ALLOWED.first().map_or("", |allowed| allowed.contact);
         let mut text = format!(
@@ -186,7 +190,7 @@ impl Told {
              The keys that verify it:\n\n  \
              curl -sS {base}/jwks\n\n\
              The same as a partner's program does it, through the SDK:\n\n  \
-             PROCURA_SECRET={secret} procura token {first} --issuer {issuer} --application {application}\n\n\
+             PROCURA_SECRET={secret} {procura} token {first} --issuer {issuer} --application {application}\n\n\
              Contacts that get a token:\n\n",
             secret = *self.secrets.application,
             issuer = self.issuer,
@@ -200,7 +204,7 @@ impl Told {
         }
         text.push_str(&format!(
             "\nWhy one was refused, by the Procura-Reference of the answer:\n\n  \
-             procura audit explain REFERENCE --data {data}\n\n\
+             {procura} audit explain REFERENCE --data {data}\n\n\
              {kept}. Ctrl-C ends it.",
             data = self.data.display(),
             kept = if thrown_away { "All of it is thrown away at the end" } else { "The folder is kept" },

@@ -73,12 +73,9 @@ pub(super) fn run(entity: Entity, matches: &ArgMatches) -> Outcome {
     let rows = lines(counted(file, &bar), format, entity);
     let counter = bar.clone();
     let import = Import { entity, dry_run: arguments.dry_run };
-    let report = desk.wait(desk.store().import(
-        desk.context(arguments.reason),
-        import,
-        rows,
-        move |count| counter.set_message(format!("{count} rows")),
-    ));
+    let report = desk.wait(desk.store().import(desk.context(arguments.reason), import, rows, move |count| {
+        counter.set_message(format!("{count} rows"));
+    }));
     bar.finish_and_clear();
     let report = report?;
     if report.committed {
@@ -114,7 +111,9 @@ fn tell(form: Form, report: &ImportReport, entity: Entity, dry_run: bool) -> Out
         output::json_line(&value)?;
     }
     let rows = if bad_count == 1 { "1 row is bad".to_owned() } else { format!("{bad_count} rows are bad") };
-    Err(Failure::refused(format_args!("{rows}: nothing was imported; correct them and import the file again")))
+    Err(Failure::refused(format_args!(
+        "{rows}: nothing was imported; correct them and import the file again"
+    )))
 }
 
 /// A bar on standard error, if somebody watches.

@@ -79,7 +79,8 @@ fn list(Plain { place, json }: &Plain) -> Outcome {
     let desk = Desk::open(place)?;
     let keys = desk.wait(desk.store().keys())?;
     let rows: Vec<Value> = keys.iter().map(row).collect();
-    let mut list = List::begin(json.form(), &["kid", "algorithm", "purpose", "state", "announced_at", "signing_from"]);
+    let mut list =
+        List::begin(json.form(), &["kid", "algorithm", "purpose", "state", "announced_at", "signing_from"]);
     list.page(&rows)?;
     list.end()
 }
@@ -130,7 +131,9 @@ fn revoke(TakeOut { kid, compromised, plain }: &TakeOut) -> Outcome {
             plain.json.form().print(&format!("{kid}: revoked; the tokens that it signed are dead"), &value)
         }
         Revoke::AlreadyGone => Err(Failure::refused(format_args!("{kid} is out already"))),
-        Revoke::JournalKey => Err(Failure::refused(format_args!("{kid} signs the journal's heads, no tokens"))),
+        Revoke::JournalKey => {
+            Err(Failure::refused(format_args!("{kid} signs the journal's heads, no tokens")))
+        }
         Revoke::NotFound => {
             Err(Failure::refused(format_args!("there is no key {kid}; `procura key list` shows them")))
         }

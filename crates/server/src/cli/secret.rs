@@ -69,24 +69,24 @@ pub(super) fn run(entity: Entity, matches: &ArgMatches) -> Outcome {
     let desk = Desk::open(&arguments::<Place>(matches)?)?;
     let form = arguments::<Json>(matches)?.form();
     match verb {
-        "add" => add(&desk, form, key),
-        "list" => list(&desk, form, key),
-        _ => retire(&desk, form, key, matches),
+        "add" => add(&desk, form, &key),
+        "list" => list(&desk, form, &key),
+        _ => retire(&desk, form, &key, matches),
     }
 }
 
-fn add(desk: &Desk, form: Form, key: Key) -> Outcome {
+fn add(desk: &Desk, form: Form, key: &Key) -> Outcome {
     let (secret, hash) = make(&procura_jose::SystemRandom);
     match desk.wait(desk.store().add_secret(desk.context(None), key.clone(), hash))? {
         AddSecret::Added { no } => {
             desk.record_changes();
-            show(form, &key, no, &secret)
+            show(form, key, no, &secret)
         }
         AddSecret::TooMany => Err(Failure::refused(format_args!(
             "{key} has two live secrets; retire one first: `procura {} secret list` shows them",
             key.entity()
         ))),
-        AddSecret::NotFound => Err(verbs::not_found(&key)),
+        AddSecret::NotFound => Err(verbs::not_found(key)),
     }
 }
 
@@ -107,9 +107,8 @@ fn show(form: Form, key: &Key, no: SecretNo, secret: &Secret) -> Outcome {
     }
 }
 
-fn list(desk: &Desk, form: Form, key: Key) -> Outcome {
-    let secrets =
-        desk.wait(desk.store().secrets(key.clone()))?.ok_or_else(|| verbs::not_found(&key))?;
+fn list(desk: &Desk, form: Form, key: &Key) -> Outcome {
+    let secrets = desk.wait(desk.store().secrets(key.clone()))?.ok_or_else(|| verbs::not_found(key))?;
     let rows: Vec<Value> = secrets
         .iter()
         .map(|secret| {
@@ -125,14 +124,14 @@ fn list(desk: &Desk, form: Form, key: Key) -> Outcome {
     list.end()
 }
 
-fn retire(desk: &Desk, form: Form, key: Key, matches: &ArgMatches) -> Outcome {
+fn retire(desk: &Desk, form: Form, key: &Key, matches: &ArgMatches) -> Outcome {
     let no = SecretNo(matches.get_one::<u32>("secret").copied().unwrap_or_default());
     let compromised = matches.get_flag("compromised");
     match desk.wait(desk.store().retire_secret(desk.context(None), key.clone(), no, compromised))? {
-        RetireSecret::Retired => desk.told(form, &key, "secret retired"),
-        RetireSecret::NotFound => {
-            Err(Failure::refused(format_args!("{key} has no live secret {no}; `secret list` shows those it has")))
-        }
+        RetireSecret::Retired => desk.told(form, key, "secret retired"),
+        RetireSecret::NotFound => Err(Failure::refused(format_args!(
+            "{key} has no live secret {no}; `secret list` shows those it has"
+        ))),
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
                 ("version".to_owned(), status.version.0.to_string()),
                 ("schema".to_owned(), status.schema.clone()),
             ];
-            let counts = status.counts.iter().map(|(entity, count)| (format!("{entity}s"), count.to_string()));
+            let counts =
+                status.counts.iter().map(|(entity, count)| (format!("{entity}s"), count.to_string()));
             members.extend(counts);
             members.push(("revocation marks".to_owned(), status.marks.to_string()));
             let members: Vec<(&str, Option<&str>)> =

@@ -102,6 +102,7 @@ fn secret() -> Result<Secret, Failure> {
     Ok(Secret::from(secret))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: Error) -> Failure {
     let told = plain(&error.to_string());
     match (&error, error.blame()) {

@@ -150,17 +150,15 @@ mod tests {
             told("data = \"d\"\n[server]\nlistn = \"127.0.0.1:1\"\n"),
             "/etc/procura.toml:3: server.listn is no setting; did you mean server.listen?"
         );
-        assert_eq!(
-            told("[sever]\n"),
-            "/etc/procura.toml:1: [sever] is no table; did you mean server?"
-        );
+        assert_eq!(told("[sever]\n"), "/etc/procura.toml:1: [sever] is no table; did you mean server?");
         assert_eq!(
             told("\n\n[tokens]\nlifetime = \"3600\"\n"),
             "/etc/procura.toml:4: tokens.lifetime must be a whole number, without quotes"
         );
         assert_eq!(
             told("[tokens]\nlifetime = 5\n"),
-            "/etc/procura.toml:1: tokens.lifetime must be a whole number from 60 to 14400".replace(":1:", ":2:")
+            "/etc/procura.toml:1: tokens.lifetime must be a whole number from 60 to 14400"
+                .replace(":1:", ":2:")
         );
         assert!(told("a = = 1").starts_with("/etc/procura.toml:1: is not TOML: "));
     }

@@ -177,12 +177,7 @@ impl Values {
     }
 
     /// Takes a value in if it is what the setting may be.
-    fn set_text(
-        &mut self,
-        setting: &'static Setting,
-        text: &str,
-        origin: Origin,
-    ) -> Result<(), ConfigError> {
+    fn set_text(&mut self, setting: &'static Setting, text: &str, origin: Origin) -> Result<(), ConfigError> {
         check(setting.kind, text).map_err(|why| ConfigError::new(&origin, &why))?;
         self.set(setting.path, text.to_owned(), origin);
         Ok(())

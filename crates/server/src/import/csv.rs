@@ -1,6 +1,7 @@
 //! CSV (RFC 4180): a header line with the columns' names, then a row a line.
 
-use std::io::Read;
+use std::collections::VecDeque;
+use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use procura_store::administration::{Line, Refusal};
@@ -11,13 +12,13 @@ use super::{LONGEST_ROW, bad};
 
 /// Reads the lines of a CSV file below its header.
 pub(super) fn lines(source: impl Read + Send, entity: Entity) -> impl Iterator<Item = Line> + Send {
-    let bounded = Bounded { source, since_row: 0 };
-    let reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(bounded);
+    let watched = Watched { source, since_row: 0, read: 0, line: 1, at_start: true, starts: VecDeque::new() };
+    let reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(watched);
     Lines { reader, entity, columns: None, record: ByteRecord::new(), over: false }
 }
 
 struct Lines<R> {
-    reader: Reader<Bounded<R>>,
+    reader: Reader<Watched<R>>,
     entity: Entity,
     /// Known once the header has been read.
     columns: Option<Columns>,
@@ -66,11 +67,14 @@ impl<R: Read> Lines<R> {
     /// Reads one record and gives the number of its first line.
     fn read(&mut self) -> Option<Result<u64, Line>> {
         self.reader.get_mut().since_row = 0;
-        let before = self.reader.position().line();
+        let begins = self.reader.position().byte();
         match self.reader.read_byte_record(&mut self.record) {
-            Ok(true) => Some(Ok(self.record.position().map_or(before, csv::Position::line))),
+            Ok(true) => Some(Ok(self.reader.get_mut().line_of(begins))),
             Ok(false) => None,
-            Err(error) => Some(Err(bad(before, format_args!("can't be read: {error}")))),
+            Err(error) => {
+                let line = self.reader.get_mut().line_of(begins);
+                Some(Err(bad(line, format_args!("can't be read: {error}"))))
+            }
         }
     }
 }
@@ -92,20 +96,57 @@ fn row(columns: &Columns, record: &ByteRecord) -> Result<Row, Refusal> {
     Ok(columns.row(values)?)
 }
 
-/// Stops reading when one row has taken more than a row may: a quote that is never closed would
-/// otherwise swallow the rest of the file into memory.
-struct Bounded<R> {
+/// Watches the bytes that go by.
+///
+/// It stops when one row has taken more than a row may: a quote that is never closed would otherwise
+/// swallow the rest of the file into memory. And it counts lines, because the library's count is off by
+/// the line ends that it skips before a row.
+struct Watched<R> {
     source: R,
     since_row: usize,
+    /// Bytes so far.
+    read: u64,
+    /// The line that the next byte is on.
+    line: u64,
+    /// Whether that line is empty so far.
+    at_start: bool,
+    /// Where lines with something on them begin, as far as no row was made of them yet.
+    starts: VecDeque<(u64, u64)>,
 }
 
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+impl<R> Watched<R> {
+    /// The number of the first line with something on it from this byte on.
+    fn line_of(&mut self, byte: u64) -> u64 {
+        while self.starts.front().is_some_and(|(start, _)| *start < byte) {
+            self.starts.pop_front();
+        }
+        self.starts.front().map_or(self.line, |(_, line)| *line)
+    }
+
+    fn watch(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' => (self.line, self.at_start) = (self.line + 1, true),
+                b'\r' => {}
+                _ if self.at_start => {
+                    self.starts.push_back((self.read, self.line));
+                    self.at_start = false;
+                }
+                _ => {}
+            }
+            self.read += 1;
+        }
+    }
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.since_row > LONGEST_ROW {
-            return Err(std::io::Error::other("a row is longer than 1 MiB; is a quote left open?"));
+            return Err(io::Error::other("a row is longer than 1 MiB; is a quote left open?"));
         }
         let read = self.source.read(buffer)?;
         self.since_row += read;
+        self.watch(buffer.get(..read).unwrap_or_default());
         Ok(read)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use procura_storage::SqliteDirectory;
-use procura_storage::keys::{KeyEncryption, KeySettings, Keeper};
+use procura_storage::keys::{Keeper, KeyEncryption, KeySettings};
 use procura_store::Clock as _;
 use procura_store::administration::{ChangeContext, StoreError};
 use tokio::runtime::{Builder, Runtime};
@@ -83,11 +83,13 @@ impl Desk {
     /// Brings what was changed over into the journal, if no server does. The change itself is made by
     /// then and waits for the next who can, so that a failure is told and no more.
     pub(crate) fn record_changes(&self) {
+        if journal::is_held(&self.data) {
+            return;
+        }
         let recorded = self.encryption().and_then(|encryption| {
             let keeper = self.keeper(&encryption);
             let context = self.context(None);
-            let drained =
-                journal::drain_if_free(&self.config, &self.data, &keeper, (&context, &self.clock));
+            let drained = journal::drain_if_free(&self.config, &self.data, &keeper, (&context, &self.clock));
             self.runtime.block_on(drained)
         });
         if let Err(failure) = recorded {

@@ -4,14 +4,17 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use procura_protocol::ids::ResourceId;
 use procura_storage::SqliteDirectory;
-use procura_storage::keys::{KeyEncryption, KeySettings, Keeper};
+use procura_storage::keys::{Keeper, KeyEncryption, KeySettings};
 use procura_store::Clock as _;
-use procura_store::administration::{Administration as _, ChangeContext, Fact, KeyPurpose, KeyState};
+use procura_store::administration::{
+    Administration as _, BuiltIn, ChangeContext, Fact, KeyPurpose, KeyState,
+};
 use procura_store::change::Actor;
 
 use super::failure::{key_failed, open_failed, store_failed};
-use super::process::{self, SystemClock, operator};
+use super::process::{self, Stop, SystemClock, operator};
 use super::{LONGEST_LIFETIME, folder, journal};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -40,6 +43,8 @@ pub(crate) struct Installation {
     pub(super) store: SqliteDirectory,
     pub(super) encryption: Arc<KeyEncryption>,
     pub(super) clock: Arc<SystemClock>,
+    /// Taken by the one who serves.
+    pub(super) stop: Option<Stop>,
     #[expect(dead_code, reason = "locked for as long as it is here")]
     lock: File,
 }
@@ -52,8 +57,14 @@ impl Installation {
     }
 
     /// Opens the folder and takes the lock that one server holds.
-    pub(crate) async fn open(config: Config, data: PathBuf, purpose: Purpose) -> Result<Installation, Failure> {
+    pub(crate) async fn open(
+        config: Config,
+        data: PathBuf,
+        purpose: Purpose,
+    ) -> Result<Installation, Failure> {
         process::keep_memory_private();
+        // From the start: who stops a demo that is being made wants its folder removed too.
+        let stop = Some(process::stop_signal()?);
         match purpose {
             Purpose::Serve => folder::check_folder(&data)?,
             Purpose::Demo if folder::is_data_folder(&data) => {}
@@ -79,7 +90,8 @@ impl Installation {
             _ => {}
         }
         let encryption = Arc::new(folder::KeySource::of(&config, &data).read()?);
-        Ok(Installation { config, data, store, encryption, clock: Arc::new(SystemClock::new()), lock })
+        let clock = Arc::new(SystemClock::new());
+        Ok(Installation { config, data, store, encryption, clock, stop, lock })
     }
 
     /// The server itself, now.
@@ -131,10 +143,32 @@ async fn make(config: &Config, data: &Path, demo: bool) -> Result<Option<Made>, 
     let keeper = Keeper { administration: &store, encryption: &encryption, settings };
     let context = context(operator(), &clock);
     keeper.tend(&context).await.map_err(|error| key_failed(&error))?;
+    if let Some(issuer) = &config.issuer {
+        set_built_in(&store, context.clone(), issuer).await?;
+    }
     keeper.unknown_input_key(&procura_jose::SystemRandom).await.map_err(|error| key_failed(&error))?;
     journal::drain_if_free(config, data, &keeper, (&context, &clock)).await?;
     let kid = signing_kid(&store).await?.unwrap_or_default();
     Ok(Some(Made { kid, key_encryption_key: made.map(Path::to_owned) }))
+}
+
+/// Settles which resource is this server's own API.
+pub(super) async fn set_built_in(
+    store: &SqliteDirectory,
+    context: ChangeContext,
+    issuer: &str,
+) -> Result<ResourceId, Failure> {
+    let id = format!("{issuer}/api");
+    let resource = ResourceId::parse(&id)
+        .map_err(|error| Failure::usage(format_args!("issuer: the resource {id} {error}")))?;
+    let set = store.set_built_in_resource(context, resource.clone()).await;
+    match set.map_err(|error| store_failed(&error))? {
+        BuiltIn::Set | BuiltIn::Unchanged => Ok(resource),
+        BuiltIn::Taken => Err(Failure::usage(format_args!(
+            "{resource} is the id of a resource that was added; this server's own API must have it: remove \
+             that resource, or change the issuer"
+        ))),
+    }
 }
 
 async fn signing_kid(store: &SqliteDirectory) -> Result<Option<String>, Failure> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use procura_jose::Random as _;
 use procura_storage::SqliteDirectory;
-use procura_storage::journal::{ChainId, Core, Found, HeadSigner, JournalError, Layout, RealDisk, Settings};
+use procura_storage::journal::{
+    ChainId, Core, Disk as _, Found, HeadSigner, JournalError, Layout, RealDisk, Settings,
+};
 use procura_storage::keys::Keeper;
 use procura_storage::outbox;
 use procura_store::Clock;
@@ -44,6 +46,11 @@ pub(super) async fn with_signer<T>(
         keeper.succeed_journal_key(context, number).await.map_err(failed)?;
     }
     Ok(opened)
+}
+
+/// Whether somebody writes the journal: then they bring changes over, and no key is needed here.
+pub(super) fn is_held(data: &Path) -> bool {
+    matches!(RealDisk::new(data).lock(), Ok(None))
 }
 
 /// A name for a journal that is about to begin.

@@ -1,5 +1,6 @@
 //! What belongs to the process: its clocks, its user, its memory, its signals.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
 use procura_protocol::time::UnixMillis;
@@ -52,17 +53,65 @@ pub(crate) fn keep_memory_private() {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT; listens from when it is called.
-pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+/// Files that stay ours whatever callers open: the store, the journal and its next segment, with room.
+const OWN_FILES: u64 = 64;
+
+/// How many connections may be open at once: as many as wanted, if the system has a file for each and
+/// [`OWN_FILES`] besides. Idle connections of strangers must never keep the journal from its next segment.
+pub(crate) fn connections(wanted: usize) -> usize {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let needed = (wanted as u64).saturating_add(OWN_FILES);
+    let raised = Some(limit.maximum.map_or(needed, |maximum| needed.min(maximum)));
+    let is_low = limit.current.is_some_and(|files| files < needed);
+    let files = match is_low
+        && rustix::process::setrlimit(Resource::Nofile, Rlimit { current: raised, ..limit }).is_ok()
+    {
+        true => raised,
+        false => limit.current,
+    };
+    let fitting = fitting(wanted, files);
+    if fitting < wanted {
+        tracing::warn!(
+            wanted,
+            fitting,
+            "the limit of open files (ulimit -n) allows fewer connections than limits.connections"
+        );
+    }
+    fitting
+}
+
+fn fitting(wanted: usize, files: Option<u64>) -> usize {
+    let left = files.map_or(u64::MAX, |files| files.saturating_sub(OWN_FILES).max(1));
+    usize::try_from(left).unwrap_or(usize::MAX).min(wanted)
+}
+
+/// Resolves when the server has been told to stop.
+pub(crate) type Stop = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+
+/// Resolves at the first SIGTERM or SIGINT; both are heard from now on, and end nothing by themselves.
+pub(crate) fn stop_signal() -> Result<Stop, Failure> {
     let listen = |kind| {
         signal(kind).map_err(|error| Failure::unavailable(format_args!("signals can't be heard: {error}")))
     };
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
+    Ok(Box::pin(async move {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
         tracing::info!("{name}: finishing what was accepted");
-    })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_the_server_its_own_files() {
+        assert_eq!(fitting(10_000, None), 10_000);
+        assert_eq!(fitting(10_000, Some(10_064)), 10_000);
+        assert_eq!(fitting(10_000, Some(1_024)), 960);
+        assert_eq!(fitting(10_000, Some(10)), 1);
+    }
 }

@@ -15,7 +15,7 @@ use procura_storage::directory::{Follower, Following, LiveDirectory, Source, Ste
 use procura_storage::journal::{DiskJournal, JournalError, RealDisk};
 use procura_storage::keys::LiveKeys;
 use procura_storage::outbox;
-use procura_store::administration::{Administration as _, BuiltIn, ChangeContext, Fact};
+use procura_store::administration::{Administration as _, ChangeContext, Fact};
 use procura_store::change::ChangeSeq;
 use procura_store::journal::{Journal as _, Record, Started};
 use procura_store::{Clock as _, records::Version};
@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::failure::{journal_failed, key_failed, store_failed, whole};
-use super::installation::Installation;
+use super::installation::{Installation, set_built_in};
 use super::{journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
 
@@ -37,6 +37,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// An installation whose address is bound, and whose issuer is known therefore. Nothing is served yet.
 pub(crate) struct Bound {
     installation: Installation,
+    journal: DiskJournal,
     listener: Listener,
     address: SocketAddr,
     issuer: String,
@@ -44,27 +45,21 @@ pub(crate) struct Bound {
 }
 
 impl Installation {
-    /// Binds the configured address and settles issuer and built-in resource.
+    /// Binds the configured address, opens the journal, and settles issuer and built-in resource. Nothing
+    /// is written to the directory before the journal was found to go with it.
     pub(crate) async fn bind(self) -> Result<Bound, Failure> {
         let wanted = self.config.listen;
         let failed = |error| Failure::unavailable(format_args!("{wanted} can't be listened on: {error}"));
         let listener = listener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let issuer = self.config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
-        let resource = ResourceId::parse(&format!("{issuer}/api"))
-            .map_err(|error| Failure::usage(format_args!("issuer: the resource {issuer}/api {error}")))?;
+        let journal = open_journal(&self).await?;
         let store = &self.store;
         let store_failed = |error| store_failed(&error);
-        let built_in = store.set_built_in_resource(self.context(), resource.clone()).await;
-        if built_in.map_err(store_failed)? == BuiltIn::Taken {
-            return Err(Failure::usage(format_args!(
-                "{resource} is the id of a resource that was added; this server's own API must have it: remove \
-                 that resource, or change the issuer"
-            )));
-        }
+        let resource = set_built_in(store, self.context(), &issuer).await?;
         store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
         self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
-        Ok(Bound { installation: self, listener, address, issuer, resource })
+        Ok(Bound { installation: self, journal, listener, address, issuer, resource })
     }
 }
 
@@ -84,12 +79,16 @@ impl Bound {
         self.resource.to_string()
     }
 
-    /// Opens the journal, loads the directory and begins to serve.
+    /// Brings over what was changed so far, loads the directory and begins to serve.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
-        let Bound { installation, listener, address, issuer, resource } = self;
-        // Heard from before anybody is told that the server is ready.
-        let stop = process::stop_signal()?;
-        let journal = open_journal(&installation).await?;
+        let Bound { mut installation, journal, listener, address, issuer, resource } = self;
+        let stop = match installation.stop.take() {
+            Some(stop) => stop,
+            None => process::stop_signal()?,
+        };
+        drain(&installation, &journal).await?;
+        // Set once a process; a second server in it would only wait a little longer under load.
+        let _ = super::ON_IDLE.set(Box::new(journal.nudger()));
         let keys = live_keys(&installation)?;
         let changed = Arc::new(Notify::new());
         let (directory, following) = follow(&installation, &keys, &changed)?;
@@ -182,9 +181,13 @@ async fn open_journal(installation: &Installation) -> Result<DiskJournal, Failur
     journal::tell(&found);
     let store = &installation.store;
     outbox::check(store, ChangeSeq(journal.last_change())).await.map_err(journal::outbox_failed)?;
-    let clock = Arc::clone(&installation.clock);
-    outbox::drain(store, &mut &journal, move || clock.now()).await.map_err(journal::outbox_failed)?;
     Ok(journal)
+}
+
+async fn drain(installation: &Installation, journal: &DiskJournal) -> Outcome {
+    let clock = Arc::clone(&installation.clock);
+    let drained = outbox::drain(&installation.store, &mut &*journal, move || clock.now()).await;
+    drained.map(drop).map_err(journal::outbox_failed)
 }
 
 fn live_keys(installation: &Installation) -> Result<Arc<LiveKeys>, Failure> {
@@ -250,7 +253,7 @@ fn limits(installation: &Installation) -> Limits {
         header_time: Duration::from_secs(limits.header_seconds),
         body_bytes: limits.body_bytes,
         body_time: Duration::from_secs(limits.body_seconds),
-        connections: limits.connections,
+        connections: process::connections(limits.connections),
         idle: Duration::from_secs(limits.idle_seconds),
         drain: Duration::from_secs(limits.drain_seconds),
         ..Limits::default()

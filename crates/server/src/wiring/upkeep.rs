@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use procura_protocol::time::UnixMillis;
 use procura_storage::outbox;
 use procura_store::Clock as _;
 use procura_store::administration::Administration as _;
 use procura_store::change::ChangeSeq;
 use procura_store::journal::{Journal as _, Record};
-use procura_protocol::time::UnixMillis;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -35,7 +35,7 @@ pub(super) fn begin(
     changed: Arc<Notify>,
 ) {
     tasks.spawn(drain(Arc::clone(installation), Arc::clone(engine), changed));
-    tasks.spawn(tend(Arc::clone(installation)));
+    tasks.spawn(tend(Arc::clone(installation), Arc::clone(engine)));
     tasks.spawn(sweep(Arc::clone(installation), Arc::clone(engine)));
     let (installation, engine) = (Arc::clone(installation), Arc::clone(engine));
     tasks.spawn(async move {
@@ -65,13 +65,18 @@ async fn drain(installation: Arc<Installation>, engine: Arc<ThisEngine>, changed
     }
 }
 
-async fn tend(installation: Arc<Installation>) {
+async fn tend(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
     let mut turn = every(TEND_EVERY);
     loop {
         turn.tick().await;
+        if engine.clock_is_off() {
+            continue;
+        }
         match installation.keeper().tend(&installation.context()).await {
             Ok(done) => done.iter().for_each(|step| tracing::info!(?step, "keys")),
-            Err(error) => tracing::error!(error = super::failure::whole(&error), "keys can't be looked after"),
+            Err(error) => {
+                tracing::error!(error = super::failure::whole(&error), "keys can't be looked after");
+            }
         }
     }
 }
@@ -80,6 +85,11 @@ async fn sweep(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
     let mut turn = every(SWEEP_EVERY);
     loop {
         turn.tick().await;
+        // A clock that was moved ahead must not end marks and keys before their time: nothing brings
+        // them back.
+        if engine.clock_is_off() {
+            continue;
+        }
         let now = installation.clock.now();
         let recorded = ChangeSeq(engine.journal().last_change());
         let before = UnixMillis(now.0.saturating_sub(CHANGES_KEPT_MS));
@@ -88,7 +98,10 @@ async fn sweep(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
             Err(error) => Err(error),
         };
         if let Err(error) = swept {
-            tracing::warn!(error = super::failure::whole(&error), "what is over can't be thrown away; it will be later");
+            tracing::warn!(
+                error = super::failure::whole(&error),
+                "what is over can't be thrown away; it will be later"
+            );
         }
     }
 }

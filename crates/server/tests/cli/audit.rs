@@ -31,8 +31,20 @@ fn every_change_is_in_the_journal_once_with_its_actor() {
     let numbers: Vec<u64> = records.iter().map(|record| record["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=records.len() as u64).collect::<Vec<_>>());
     let names = [
-        "seq", "at", "kind", "reference", "application_id", "contact_id", "clients", "id_token_jti",
-        "access_token_jti", "expires_at", "kid", "cause", "actor", "hash",
+        "seq",
+        "at",
+        "kind",
+        "reference",
+        "application_id",
+        "contact_id",
+        "clients",
+        "id_token_jti",
+        "access_token_jti",
+        "expires_at",
+        "kid",
+        "cause",
+        "actor",
+        "hash",
     ];
     for record in &records {
         let record = record.as_object().unwrap();

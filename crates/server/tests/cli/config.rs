@@ -20,9 +20,13 @@ fn check_says_what_is_in_effect_and_where_it_comes_from() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("procura.toml");
     fs::write(&file, "data = \"state\"\n[tokens]\nlifetime = 600\n").unwrap();
-    let checked = ran(procura()
-        .env("PROCURA_SERVER__LISTEN", "127.0.0.1:9001")
-        .args(["config", "check", "--json", "--config", file.to_str().unwrap()]))
+    let checked = ran(procura().env("PROCURA_SERVER__LISTEN", "127.0.0.1:9001").args([
+        "config",
+        "check",
+        "--json",
+        "--config",
+        file.to_str().unwrap(),
+    ]))
     .ends_with(0)
     .json();
     assert_eq!(checked["data"]["value"], folder.path().join("state").to_str().unwrap());

@@ -28,8 +28,15 @@ fn the_ready_line_has_every_member_and_the_folder_goes_with_the_demo() {
         assert!(data.is_dir());
         let members: Vec<&String> = server.ready.as_object().unwrap().keys().collect();
         let mut expected = [
-            "base_url", "issuer", "application_id", "application_secret", "resource_id", "resource_secret",
-            "contacts", "refused_contacts", "data_dir",
+            "base_url",
+            "issuer",
+            "application_id",
+            "application_secret",
+            "resource_id",
+            "resource_secret",
+            "contacts",
+            "refused_contacts",
+            "data_dir",
         ];
         expected.sort_unstable();
         assert_eq!(members, expected);
@@ -57,14 +64,18 @@ fn contacts_get_tokens_with_their_clients_and_the_others_get_none() {
     assert!(refused.len() >= 6);
     for contact in refused {
         let answer = token(&server, contact);
-        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("invalid_grant"), "{contact}: {answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 400") && answer.contains("invalid_grant"),
+            "{contact}: {answer}"
+        );
         // What the demo says is what the journal says.
         let reference = answer
             .lines()
             .find_map(|line| line.to_lowercase().starts_with("procura-reference:").then(|| line[18..].trim()))
             .unwrap();
-        let explained =
-            run(["audit", "explain", reference, "--json", "--data", server.text("data_dir")]).ends_with(0).json();
+        let explained = run(["audit", "explain", reference, "--json", "--data", server.text("data_dir")])
+            .ends_with(0)
+            .json();
         let cause = explained["record"]["cause"].as_str().unwrap();
         assert!(cause.split(' ').any(|part| part == contact["why"]), "{contact}: {cause}");
     }
@@ -118,7 +129,12 @@ fn a_partner_gets_a_token_through_the_sdk() {
     let contact = server.ready["contacts"][0]["contact_id"].as_str().unwrap();
     let mut command = procura();
     command.env("PROCURA_SECRET", server.text("application_secret")).args([
-        "token", contact, "--json", "--issuer", server.text("issuer"), "--application",
+        "token",
+        contact,
+        "--json",
+        "--issuer",
+        server.text("issuer"),
+        "--application",
         server.text("application_id"),
     ]);
     let token = ran(&mut command).ends_with(0).json();
@@ -126,13 +142,23 @@ fn a_partner_gets_a_token_through_the_sdk() {
     let refused = server.ready["refused_contacts"][0]["contact_id"].as_str().unwrap();
     let mut command = procura();
     command.env("PROCURA_SECRET", server.text("application_secret")).args([
-        "token", refused, "--issuer", server.text("issuer"), "--application", server.text("application_id"),
+        "token",
+        refused,
+        "--issuer",
+        server.text("issuer"),
+        "--application",
+        server.text("application_id"),
     ]);
     let told = ran(&mut command).ends_with(1);
     assert!(told.stderr.contains("invalid_grant") && told.stderr.contains("reference"), "{}", told.stderr);
     let mut command = procura();
     command.args([
-        "token", contact, "--issuer", server.text("issuer"), "--application", server.text("application_id"),
+        "token",
+        contact,
+        "--issuer",
+        server.text("issuer"),
+        "--application",
+        server.text("application_id"),
     ]);
     assert!(ran(&mut command).ends_with(2).stderr.contains("PROCURA_SECRET"));
 }

@@ -1,8 +1,21 @@
 use crate::support::run;
 
 const COMMANDS: [&str; 15] = [
-    "demo", "init", "serve", "config", "status", "application", "client", "contact", "mandate", "trust",
-    "resource", "key", "audit", "token", "completions",
+    "demo",
+    "init",
+    "serve",
+    "config",
+    "status",
+    "application",
+    "client",
+    "contact",
+    "mandate",
+    "trust",
+    "resource",
+    "key",
+    "audit",
+    "token",
+    "completions",
 ];
 
 #[test]

@@ -15,21 +15,23 @@ const NOUNS: [&str; 5] = ["client", "contact", "mandate", "application", "trust"
 
 impl Files {
     fn generated(size: usize) -> Files {
-        let names = ["Fjordglass ASA", "Λαδάς & Υιοί Ο.Ε.", "Groß, Klein & Söhne", "\"Żuraw\" S.A.", "松葉商店"];
+        let names =
+            ["Fjordglass ASA", "Λαδάς & Υιοί Ο.Ε.", "Groß, Klein & Söhne", "\"Żuraw\" S.A.", "松葉商店"];
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-        let mut clients = String::from("client_id,client_name,brand_name,status,address_line_1,city,post_code\n");
+        let mut clients =
+            String::from("client_id,client_name,brand_name,status,address_line_1,city,post_code\n");
         let mut contacts =
             String::from("contact_id,email_address,first_name,name,status,language,time_zone,country_code\n");
         let mut mandates =
             String::from("contact_id,client_id,permissions,from,until,status,has_online_access\n");
-        let mut trusts =
-            String::from("client_id,application_id,contacts,ceiling,from,until,status,reason\n");
+        let mut trusts = String::from("client_id,application_id,contacts,ceiling,from,until,status,reason\n");
         for at in 0..size {
             let name = quoted(names[at % names.len()]);
             let status = ["Active", "Active", "Closed", "Inactive", "Blocked"][at % 5];
             let _ = writeln!(clients, "CLI{at},{name},House Brand,{status},\"Road {at}, left\",Town,{at:05}");
             let status = if at % 7 == 3 { "disabled" } else { "active" };
-            let _ = writeln!(contacts, "con.{at},c{at}@firm.example,Éva,{name},{status},hu,Europe/Budapest,HU");
+            let _ =
+                writeln!(contacts, "con.{at},c{at}@firm.example,Éva,{name},{status},hu,Europe/Budapest,HU");
             if at % 4 != 1 {
                 let until = if at % 3 == 0 { "2024-01-01T00:00:00Z" } else { "" };
                 let status = if at % 6 == 5 { "suspended" } else { "active" };

@@ -88,7 +88,8 @@ fn a_compromised_key_gives_way_at_once() {
     let folder = Folder::new();
     let keys = folder.done("key list --json").json();
     let of_state = |keys: &serde_json::Value, state: &str| -> String {
-        let key = keys.as_array().unwrap().iter().find(|key| key["state"] == state && key["purpose"] == "token");
+        let key =
+            keys.as_array().unwrap().iter().find(|key| key["state"] == state && key["purpose"] == "token");
         key.unwrap()["kid"].as_str().unwrap().to_owned()
     };
     let (old, next) = (of_state(&keys, "signing"), of_state(&keys, "announced"));

@@ -26,7 +26,14 @@ fn every_noun_is_added_shown_listed_updated_disabled_and_removed() {
     let folder = filled();
     let lives = [
         ("trust", "CLI1 app_one", "--ceiling|can_trade", "ceiling", "can_trade", "withdrawn"),
-        ("mandate", "CON1 CLI1", "--until|2031-05-01T00:00:00Z", "until", "2031-05-01T00:00:00Z", "suspended"),
+        (
+            "mandate",
+            "CON1 CLI1",
+            "--until|2031-05-01T00:00:00Z",
+            "until",
+            "2031-05-01T00:00:00Z",
+            "suspended",
+        ),
         ("contact", "CON1", "--city|Alcoy", "city", "Alcoy", "disabled"),
         ("client", "CLI1", "--brand-name|Ford PLC", "brand_name", "Ford PLC", "Inactive"),
         ("application", "app_one", "--name|Other ERP", "name", "Other ERP", "disabled"),
@@ -37,7 +44,10 @@ fn every_noun_is_added_shown_listed_updated_disabled_and_removed() {
         let shown = folder.done(&format!("{noun} show {key} --json")).json();
         assert_ne!(shown[field], value, "{noun}");
         assert_eq!(folder.done(&format!("{noun}|update|{bars}|{flags}|--json")).json()["result"], "updated");
-        assert_eq!(folder.done(&format!("{noun}|update|{bars}|{flags}|--json")).json()["result"], "unchanged");
+        assert_eq!(
+            folder.done(&format!("{noun}|update|{bars}|{flags}|--json")).json()["result"],
+            "unchanged"
+        );
         assert_eq!(folder.done(&format!("{noun} show {key} --json")).json()[field], value, "{noun}");
         assert_eq!(folder.done(&format!("{noun} disable {key} --json")).json()["result"], "disabled");
         assert_eq!(folder.done(&format!("{noun} show {key} --json")).json()["status"], off, "{noun}");
@@ -72,7 +82,11 @@ fn values_that_can_not_be_are_told_with_the_field_and_what_would_do() {
         ("client add CLI2", 1, "client_name is missing"),
         ("client|update|CLI1|--status|Sleeping", 2, "Sleeping"),
         ("client update CLI1", 2, "say what to change"),
-        ("mandate update CON1 CLI1 --from 2031-01-01T00:00:00Z --until 2030-01-01T00:00:00Z", 1, "after from"),
+        (
+            "mandate update CON1 CLI1 --from 2031-01-01T00:00:00Z --until 2030-01-01T00:00:00Z",
+            1,
+            "after from",
+        ),
         ("client|update|CLI1|--status|", 2, "status"),
     ] {
         let ran = folder.run(line).ends_with(code);

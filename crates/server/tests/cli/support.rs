@@ -11,28 +11,28 @@ use tempfile::TempDir;
 
 /// What a command said and how it ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// Standard output as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// It must have ended with this code.
     #[track_caller]
-    pub fn ends_with(self, code: i32) -> Ran {
+    pub(crate) fn ends_with(self, code: i32) -> Ran {
         assert_eq!(self.code, code, "{self:?}");
         self
     }
 }
 
 /// The binary, without anything that the environment of the tests configures.
-pub fn procura() -> Command {
+pub(crate) fn procura() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_procura"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PROCURA_") {
@@ -44,12 +44,12 @@ pub fn procura() -> Command {
 }
 
 /// Runs it to its end.
-pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ran {
     ran(procura().args(arguments))
 }
 
 /// Runs a prepared command to its end.
-pub fn ran(command: &mut Command) -> Ran {
+pub(crate) fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
@@ -59,14 +59,14 @@ pub fn ran(command: &mut Command) -> Ran {
 }
 
 /// A data folder that `init` made.
-pub struct Folder {
+pub(crate) struct Folder {
     _parent: TempDir,
     path: PathBuf,
 }
 
 impl Folder {
     /// Makes one.
-    pub fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("data");
         run([OsStr::new("init"), OsStr::new("--data"), path.as_os_str()]).ends_with(0);
@@ -74,12 +74,12 @@ impl Folder {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Runs a command on it; words are separated by spaces, or by '|' where one holds spaces.
-    pub fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         let separator = if line.contains('|') { '|' } else { ' ' };
         let words = line.split(separator).map(OsStr::new);
         run(words.chain([OsStr::new("--data"), self.path.as_os_str()]))
@@ -87,20 +87,20 @@ impl Folder {
 
     /// Runs a command that must succeed.
     #[track_caller]
-    pub fn done(&self, line: &str) -> Ran {
+    pub(crate) fn done(&self, line: &str) -> Ran {
         self.run(line).ends_with(0)
     }
 }
 
 /// A server that runs, and what it said when it was ready.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub ready: Value,
+    pub(crate) ready: Value,
 }
 
 impl Server {
     /// Starts `demo` or `serve` on a free port and waits for its line.
-    pub fn start(command: &mut Command) -> Server {
+    pub(crate) fn start(command: &mut Command) -> Server {
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--json"])
             .stdout(Stdio::piped())
@@ -115,12 +115,12 @@ impl Server {
     }
 
     /// A member of the ready line.
-    pub fn text(&self, member: &str) -> &str {
+    pub(crate) fn text(&self, member: &str) -> &str {
         self.ready[member].as_str().unwrap()
     }
 
     /// Sends a request with these headers and gives status line, headers and body.
-    pub fn ask(&self, request: &str, headers: &str) -> String {
+    pub(crate) fn ask(&self, request: &str, headers: &str) -> String {
         let address = self.text("base_url").strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         let head = format!("{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n");
@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Ends it with a signal, as an operator does, and gives the exit code and what else it printed.
-    pub fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let mut rest = String::new();

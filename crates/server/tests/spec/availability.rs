@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use procura_protocol::time::UnixSeconds;
+use procura_store::Store as _;
 use procura_store::directory::PendingMarks;
 use procura_store::mark::{Mark, MarkKind};
 use procura_store::records::Version;
@@ -100,7 +101,9 @@ async fn a_list_that_is_refused_is_recorded_and_is_503_without_a_journal() {
 async fn a_wall_clock_moved_by_five_seconds_stops_issuing_until_it_is_back_within_two() {
     for direction in [1, -1] {
         let app = TestApp::new(&World::default());
-        for (moved, status) in [(4_999, 200), (5_000, 503), (2_000, 503), (1_999, 200), (60_000, 503), (0, 200)] {
+        for (moved, status) in
+            [(4_999, 200), (5_000, 503), (2_000, 503), (1_999, 200), (60_000, 503), (0, 200)]
+        {
             app.clock.move_wall(direction * moved);
             assert_eq!(app.token().await.status.as_u16(), status, "{}", direction * moved);
             assert_eq!(list(&app, "").await.status.as_u16(), status, "{}", direction * moved);
@@ -160,21 +163,25 @@ while_loading! {
 }
 
 #[tokio::test]
-async fn what_is_being_loaded_is_neither_granted_nor_refused_nor_recorded() {
+async fn what_is_being_loaded_is_neither_granted_nor_recorded() {
     let app = loading(MarkKind::Contact, 1, 0);
-    let mut world = World::default().without_trusts().publish();
-    let mark = Mark {
-        kind: MarkKind::Contact,
-        subject: [0; 32],
-        number: 1,
-        client: 0,
-        version: Version(8),
-        keep_until: UnixSeconds(i64::MAX),
-    };
-    world = world.with_pending(Some(PendingMarks::collect([&mark])));
-    app.store.set(world);
     assert_unavailable(&app.token().await);
     assert!(app.journal.records().is_empty());
+}
+
+#[tokio::test]
+async fn while_a_change_is_being_loaded_a_contact_without_trust_looks_like_an_unknown_one() {
+    for (kind, number) in [(MarkKind::Contact, 1), (MarkKind::Application, 1), (MarkKind::Key, 1)] {
+        let app = loading(kind, number, 0);
+        let pending = app.store.directory().unwrap();
+        let world = World::default().without_trusts().publish();
+        app.store.set(world.with_pending_of(&pending));
+        let [exists, unknown] = [app.token().await, app.token_for("con.nobody", "").await];
+        assert_refused(&exists, 400, "invalid_grant");
+        assert_eq!(exists.body, unknown.body);
+        assert_eq!(app.journal.records().len(), 2);
+        assert_eq!(list(&app, "").await.status, 200);
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ async fn assert_malformed(body: &[u8]) {
 
 #[tokio::test]
 async fn nul_bytes_and_other_controls_are_refused() {
-    for body in [&b"clients=cli\0alder"[..], b"clients=%00", b"\0", b"scope=openid%0A", b"x=\x1b[0m", b"x=%C2%85"] {
+    for body in
+        [&b"clients=cli\0alder"[..], b"clients=%00", b"\0", b"scope=openid%0A", b"x=\x1b[0m", b"x=%C2%85"]
+    {
         assert_malformed(body).await;
     }
 }
@@ -165,13 +167,26 @@ async fn any_bytes_in_the_form_are_answered_in_the_contract_s_shape() {
     let app = TestApp::new(&World::default());
     let random = SeededRandom::new(42);
     let pieces: [&[u8]; 14] = [
-        b"scope=", b"clients=", b"resource=", b"&", b"=", b"%", b"%0", b"openid", b" ", b"+", b"\0", b"\xff",
-        b"cli.alder", b"client_secret=x",
+        b"scope=",
+        b"clients=",
+        b"resource=",
+        b"&",
+        b"=",
+        b"%",
+        b"%0",
+        b"openid",
+        b" ",
+        b"+",
+        b"\0",
+        b"\xff",
+        b"cli.alder",
+        b"client_secret=x",
     ];
     for round in 0..2_000 {
         let count = random.below(12) as usize;
-        let body: Vec<u8> =
-            (0..count).flat_map(|_| pieces[random.below(pieces.len() as u64) as usize].iter().copied()).collect();
+        let body: Vec<u8> = (0..count)
+            .flat_map(|_| pieces[random.below(pieces.len() as u64) as usize].iter().copied())
+            .collect();
         let answer = app.send(with_form(asking(&contact_path()), body.clone())).await;
         match answer.status.as_u16() {
             200 => {}
@@ -188,9 +203,8 @@ async fn any_bytes_in_the_path_are_answered_in_the_contract_s_shape() {
     let alphabet = b"aA0.-_%/2eEfF?&=+~:@!$'()*,;c";
     for _ in 0..2_000 {
         let length = random.below(20) as usize;
-        let path: String = (0..length)
-            .map(|_| char::from(alphabet[random.below(alphabet.len() as u64) as usize]))
-            .collect();
+        let path: String =
+            (0..length).map(|_| char::from(alphabet[random.below(alphabet.len() as u64) as usize])).collect();
         let answer = app.send(without_body(asking(&format!("/token/{path}")))).await;
         assert!([400, 404].contains(&answer.status.as_u16()), "{path}: {answer:?}");
         assert_refused(&answer, answer.status.as_u16(), &answer.text("error"));

@@ -4,11 +4,10 @@ use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use procura_jose::Algorithm;
 use procura_protocol::parameters::REGISTERED;
-use procura_store::journal::RefusalCause;
+use procura_protocol::permission::{Ceiling, Permission};
+use procura_store::journal::{Missed, RefusalCause};
 use procura_store::records::{ClientNo, ResourceNo};
-use procura_testkit::world::{
-    CONTACT, FOREIGN_RESOURCE, OTHER_RESOURCE, RESOURCE, client, mandate, trust,
-};
+use procura_testkit::world::{CONTACT, FOREIGN_RESOURCE, OTHER_RESOURCE, RESOURCE, client, mandate, trust};
 use procura_testkit::{Answer, TestApp, World};
 
 use crate::defects::{OutOfRule, of_clients, world_with};
@@ -78,7 +77,9 @@ async fn naming_more_than_64_clients_is_an_invalid_request_that_says_how_many() 
 #[tokio::test]
 async fn a_parameter_in_the_query_is_an_invalid_request() {
     let app = TestApp::new(&World::default());
-    for query in ["clients=cli.alder", "scope=openid", "grant_type=x", "scope=", "client_id=app_partner", "code"] {
+    for query in
+        ["clients=cli.alder", "scope=openid", "grant_type=x", "scope=", "client_id=app_partner", "code"]
+    {
         let answer = app.send(without_body(asking(&format!("{}?{query}", contact_path())))).await;
         assert_refused(&answer, 400, "invalid_request");
     }
@@ -109,7 +110,9 @@ async fn a_malformed_contact_id_is_an_invalid_request_that_says_what_an_id_is() 
 
 #[tokio::test]
 async fn an_unknown_scope_is_an_invalid_scope() {
-    for form in ["scope=profile", "scope=openid email", "scope=CAN_TRADE", "scope=all", "scope=can_trade  openid"] {
+    for form in
+        ["scope=profile", "scope=openid email", "scope=CAN_TRADE", "scope=all", "scope=can_trade  openid"]
+    {
         refused(form, "invalid_scope").await;
     }
 }
@@ -129,7 +132,7 @@ async fn a_scope_that_only_a_client_left_out_by_clients_has_is_an_invalid_scope(
 #[tokio::test]
 async fn a_scope_above_the_ceiling_is_an_invalid_scope() {
     let world = World::default().trusts(|trust| {
-        trust.ceiling = procura_protocol::permission::Ceiling::parse("all").unwrap().permissions();
+        trust.ceiling = Ceiling::parse("all").unwrap().permissions();
     });
     let app = TestApp::new(&world);
     let answer = app.token_for(CONTACT, "scope=can_authorise_payments").await;
@@ -156,7 +159,8 @@ async fn a_disabled_resource_is_an_invalid_target() {
 #[tokio::test]
 async fn without_a_resource_of_its_own_an_application_gets_an_invalid_target() {
     for resources in [vec![], vec![ResourceNo(99)]] {
-        let app = TestApp::new(&World::default().application(|application| application.resources = resources));
+        let app =
+            TestApp::new(&World::default().application(|application| application.resources = resources));
         assert_refused(&app.token().await, 400, "invalid_target");
         let named = app.token_for(CONTACT, &format!("resource={RESOURCE}")).await;
         assert_refused(&named, 400, "invalid_target");
@@ -199,9 +203,8 @@ async fn the_record_of_a_refusal_says_which_part_of_the_rule_each_client_missed(
     OutOfRule::ClientInactive.put_into(&mut world, &[3]);
     let app = TestApp::new(&world);
     app.token().await;
-    let missed: Vec<_> = procura_store::journal::Missed::in_bits(last_refusal(&app).missed).collect();
-    use procura_store::journal::Missed as M;
-    assert_eq!(missed, [M::ClientInactive, M::MandateOver, M::TrustWithdrawn]);
+    let missed: Vec<_> = Missed::in_bits(last_refusal(&app).missed).collect();
+    assert_eq!(missed, [Missed::ClientInactive, Missed::MandateOver, Missed::TrustWithdrawn]);
 }
 
 #[tokio::test]
@@ -236,7 +239,7 @@ async fn the_65th_client_is_too_many_and_the_answer_says_so_and_what_to_do() {
 
 /// Sixty clients with the longest ids and no two sets of permissions alike.
 fn wordy() -> World {
-    let names: Vec<_> = procura_protocol::permission::Permission::ALL.map(|one| one.name()).into();
+    let names: Vec<_> = Permission::ALL.map(Permission::name).into();
     let mut world = World::default();
     let id = |no: u32| format!("{no:a>64}");
     world.clients = (1..=60).map(|no| (ClientNo(no), client(&id(no), "C"))).collect();

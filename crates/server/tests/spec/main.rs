@@ -23,6 +23,7 @@ mod contract_4_ping;
 mod contract_6_credentials;
 mod defects;
 mod health;
+mod logs;
 mod methods;
 mod no_enumeration;
 mod openapi;

@@ -5,7 +5,7 @@ use procura_protocol::paths;
 use procura_testkit::world::CONTACT;
 use procura_testkit::{TestApp, World};
 
-use crate::support::{assert_refused, asking, get, without_body};
+use crate::support::{asking, assert_refused, get, without_body};
 
 /// Every path with a contact in it.
 fn every_path() -> [String; 8] {
@@ -15,7 +15,8 @@ fn every_path() -> [String; 8] {
 #[tokio::test]
 async fn another_method_is_405_with_the_ones_that_the_path_takes() {
     let app = TestApp::new(&World::default());
-    let all = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "get"];
+    let all =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "get"];
     for path in every_path() {
         let takes: &[&str] = if path.starts_with("/token/") { &["POST"] } else { &["GET", "HEAD"] };
         for method in all.iter().filter(|method| !takes.contains(method)) {
@@ -37,7 +38,8 @@ async fn head_is_answered_as_get_without_the_body() {
     let app = TestApp::new(&World::default());
     for path in every_path().into_iter().filter(|path| !path.starts_with("/token/")) {
         let (get, head) = (Method::GET, Method::HEAD);
-        let [get, head] = [get, head].map(|method| without_body(Request::builder().method(method).uri(&path)));
+        let [get, head] =
+            [get, head].map(|method| without_body(Request::builder().method(method).uri(&path)));
         let (get, head) = (app.send(get).await, app.send(head).await);
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.header("content-type"), get.header("content-type"));

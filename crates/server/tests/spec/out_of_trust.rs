@@ -4,7 +4,7 @@ use procura_testkit::app::token_request;
 use procura_testkit::world::{CLIENTS, CONTACT, UNTRUSTED, UNTRUSTED_SECRET};
 use procura_testkit::{TestApp, World};
 
-use crate::defects::{OutOfRule, world_with};
+use crate::defects::{EVERY_CLIENT, OutOfRule, world_with};
 use crate::support::{assert_refused, issued, listed};
 
 /// Asks in each of these worlds, and is refused in each. Gives back how many there were.
@@ -65,8 +65,8 @@ async fn another_defect_in_each_of_three_clients_is_refused() {
 async fn with_defects_in_two_clients_the_third_alone_is_listed() {
     let ways = OutOfRule::of_one_client();
     let app = TestApp::new(&World::default());
-    for sound in 0..3 {
-        let broken: Vec<u32> = (1..=3).filter(|no| *no != sound as u32 + 1).collect();
+    for (sound, (id, _)) in (1..).zip(CLIENTS) {
+        let broken: Vec<u32> = EVERY_CLIENT.into_iter().filter(|no| *no != sound).collect();
         for one in &ways {
             for two in &ways {
                 let mut world = World::default();
@@ -74,7 +74,7 @@ async fn with_defects_in_two_clients_the_third_alone_is_listed() {
                 two.put_into(&mut world, &broken[1..]);
                 app.store.set(world.publish());
                 let answer = app.token().await;
-                assert_eq!(listed(&app, &answer), [CLIENTS[sound].0], "{one:?}, {two:?}");
+                assert_eq!(listed(&app, &answer), [id], "{one:?}, {two:?}");
             }
         }
     }

@@ -8,7 +8,9 @@ use crate::support::{assert_refused, listed};
 #[tokio::test]
 async fn unrecognised_parameters_are_ignored() {
     let app = TestApp::new(&World::default());
-    for form in ["utm_source=x", "Scope=nonsense", "clients[]=cli.nobody", "client=x&contact_id=con.ben", "é=1"] {
+    for form in
+        ["utm_source=x", "Scope=nonsense", "clients[]=cli.nobody", "client=x&contact_id=con.ben", "é=1"]
+    {
         let answer = app.token_for(CONTACT, form).await;
         assert_eq!(listed(&app, &answer).len(), 3, "{form}");
         assert_eq!(app.id_token(&answer)["sub"], CONTACT);

@@ -182,6 +182,9 @@ impl Follower {
         let stand = load::stand(&snapshot)?;
         let current = self.live.current();
         if self.loading.is_none() && stand.version == current.version() && stand.last == self.change {
+            if current.pending().is_some() {
+                self.live.publish(current.with_pending(None));
+            }
             return Ok(Step::Unchanged);
         }
         if self.loading.is_none() && self.can_apply(&stand, &current) {
@@ -253,7 +256,9 @@ impl Follower {
         self.change = loaded.change;
         self.built_in = loaded.built_in;
         tracing::info!(version = loaded.directory.version().0, "the whole directory is loaded");
-        self.former = Some(self.live.publish(loaded.directory));
+        // Marks of what was committed while it loaded hold until that is found too.
+        let loaded = loaded.directory.with_pending_of(&self.live.current());
+        self.former = Some(self.live.publish(loaded));
         Ok(true)
     }
 
@@ -295,5 +300,77 @@ impl Drop for Following {
             // A panic there was told by the panic itself.
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use procura_protocol::time::UnixMillis;
+    use procura_store::Store as _;
+    use procura_store::administration::{Administration as _, ChangeContext};
+    use procura_store::change::{Actor, Entity};
+    use procura_store::fields::{Key, Row};
+    use procura_store::records::{ApplicationNo, ContactNo};
+
+    use super::*;
+    use crate::SqliteDirectory;
+    use crate::directory::connect_reader;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> UnixMillis {
+            UnixMillis(1_800_000_000_000)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mark_of_what_was_committed_while_everything_was_loaded_holds_until_that_is_found_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteDirectory::create(&folder.path().join("data")).unwrap();
+        let context = ChangeContext {
+            actor: Actor::Operator { uid: 1 },
+            at: Still.now(),
+            reason: None,
+            token_lifetime_max: 3_600,
+        };
+        for id in ["con.1", "con.2", "con.3"] {
+            let row = Row::read(Entity::Contact, [("contact_id", id)]).unwrap();
+            store.put(context.clone(), row).await.unwrap();
+        }
+        let file = store.file().to_owned();
+        let connect = Arc::new(move || connect_reader(&file));
+        let source = Source { connect, clock: Arc::new(Still), keys: None, changed: None };
+        let (live, mut follower) = Follower::open(source).unwrap();
+        let disable = async |id: &str| {
+            let key = Key::read(Entity::Contact, &[id]).unwrap();
+            store.disable(context.clone(), key).await.unwrap();
+        };
+        let hits = |contact| {
+            let directory = live.directory().unwrap();
+            directory.pending().is_some_and(|marks| marks.hits(ApplicationNo(1), ContactNo(contact), &[]))
+        };
+
+        disable("con.1").await;
+        // As if there were too many to apply one by one.
+        follower.change = ChangeSeq(u64::MAX - 1);
+        assert_eq!(follower.step(), Step::Loading);
+        follower.finish_loading();
+        disable("con.2").await;
+        let connection = follower.connection.take().unwrap();
+        assert_eq!(follower.read(&connection).unwrap(), Step::Loading);
+        follower.connection = Some(connection);
+        assert!(hits(1) && hits(2) && !hits(3));
+
+        assert!(follower.take_loaded().unwrap());
+        assert!(hits(2), "it is known, and not in what was loaded");
+        assert!(live.directory().unwrap().contact("con.2").unwrap().1.active);
+        while follower.step() != Step::Unchanged {}
+        assert!(live.directory().unwrap().pending().is_none());
+        assert!(!live.directory().unwrap().contact("con.2").unwrap().1.active);
     }
 }

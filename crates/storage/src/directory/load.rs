@@ -117,8 +117,8 @@ fn load_applications(
     let mut secrets = Children::new(secrets, rows::secret)?;
     let mut resources = snapshot.prepare(rows::APPLICATION_RESOURCES).map_err(failed)?;
     let mut resources = Children::new(resources.query([]).map_err(failed)?, rows::resource_of)?;
-    let mut trusts = snapshot.prepare(rows::TRUSTS).map_err(failed)?;
-    let mut trusts = Children::new(trusts.query([]).map_err(failed)?, rows::trust)?;
+    let mut all_trusts = snapshot.prepare(rows::TRUSTS).map_err(failed)?;
+    let mut all_trusts = Children::new(all_trusts.query([]).map_err(failed)?, rows::trust)?;
     let mut found = statement.query([]).map_err(failed)?;
     let mut theirs = Vec::new();
     while let Some(row) = found.next().map_err(failed)? {
@@ -127,8 +127,11 @@ fn load_applications(
         application.resources.extend(built_in);
         resources.take(no.0, &mut application.resources)?;
         secrets.take(no.0, &mut application.secrets)?;
-        trusts.take(no.0, &mut theirs)?;
-        application.trusts = Arc::new(theirs.drain(..).collect());
+        all_trusts.take(no.0, &mut theirs)?;
+        // At its final length, not at what the buffer has grown to.
+        let mut trusts = Vec::with_capacity(theirs.len());
+        trusts.append(&mut theirs);
+        application.trusts = Arc::new(trusts);
         edit.set_application(no, Some(application));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The directory in memory: loaded once, then kept up with what is committed.
 //!
-//! * [`rows`]: the statements and how their rows are read. The only place here that knows columns.
+//! * `rows`: the statements and how their rows are read. The only place here that knows columns.
 //! * [`mod@load`]: everything at once, when a server starts and after a large import.
 //! * [`follow`]: a thread that looks ten times a second for what was committed, by whichever process.
 //! * [`live`]: what requests hold; it gives nothing away once the follower fell silent.

@@ -145,10 +145,16 @@ impl<D: Disk> DiskJournal<D> {
     /// Says that no more records come until those that wait are sure: write now. Cheap, for a runtime
     /// to call whenever one of its threads goes to sleep (`on_thread_park` of tokio's builder).
     pub fn nudge(&self) {
-        if self.shared.gathering.load(Ordering::Acquire) {
-            self.shared.queue().gathering = false;
-            self.shared.work.notify_one();
-        }
+        self.shared.nudge();
+    }
+
+    /// [`DiskJournal::nudge`] for whoever outlives a borrow of the journal.
+    pub fn nudger(&self) -> impl Fn() + Send + Sync + 'static
+    where
+        D: 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        move || shared.nudge()
     }
 
     /// The highest row of the `change` table that is recorded for sure: where draining goes on.
@@ -234,6 +240,13 @@ pub(crate) struct Shared<D: Disk> {
 impl<D: Disk> Shared<D> {
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue<D>> {
         lock(&self.queue)
+    }
+
+    fn nudge(&self) {
+        if self.gathering.load(Ordering::Acquire) {
+            self.queue().gathering = false;
+            self.work.notify_one();
+        }
     }
 }
 

@@ -163,11 +163,10 @@ impl KeyEncryption {
     pub(super) fn settle(
         &self,
         lock: Lock,
-        sample: Option<(Vec<u8>, Vec<u8>)>,
+        sample: Option<&(Vec<u8>, Vec<u8>)>,
     ) -> Result<Held<'_>, EncryptionError> {
-        let opens = |key: &KeyEncryptionKey| {
-            sample.as_ref().is_none_or(|(context, sealed)| key.open(context, sealed).is_ok())
-        };
+        let opens =
+            |key: &KeyEncryptionKey| sample.is_none_or(|(context, sealed)| key.open(context, sealed).is_ok());
         let key = match &self.file {
             None => Some(self.current()).filter(|key| opens(key)),
             Some(file) => settle_file(file, opens)?.map(Arc::new),

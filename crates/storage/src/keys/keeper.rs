@@ -191,7 +191,7 @@ impl<A: Administration> Keeper<'_, A> {
     pub(super) async fn hold(&self) -> Result<Held<'_>, KeyError> {
         let lock = self.encryption.lock().await?;
         let sample = self.sample().await?;
-        Ok(self.encryption.settle(lock, sample)?)
+        Ok(self.encryption.settle(lock, sample.as_ref())?)
     }
 
     /// Something that is sealed, with what it is bound to.

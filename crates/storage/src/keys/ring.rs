@@ -51,7 +51,7 @@ impl LiveKeys {
                 Ok(Some(key)) => signing.push((record.no, key)),
                 Ok(None) => tracing::error!(kid = record.kid, "a key that should sign has no private half"),
                 Err(error) => {
-                    tracing::error!(%error, kid = record.kid, "a key that should sign can't be opened")
+                    tracing::error!(%error, kid = record.kid, "a key that should sign can't be opened");
                 }
             }
         }

@@ -143,7 +143,8 @@ pub(crate) fn rewrap(
     })?;
     let mut given: Vec<u32> = sealed.iter().map(|key| key.no.0).collect();
     given.sort_unstable();
-    if given != with_private {
+    // Without a key nothing would be counted as changed, and the facts would not be kept.
+    if given != with_private || given.is_empty() {
         return Ok(false);
     }
     for key in sealed {

@@ -104,13 +104,16 @@ fn list_text(entity: Entity) -> Option<&'static str> {
     }
 }
 
+/// A text, and the two numbers that it takes.
+type PairText = (&'static str, (i64, i64));
+
 /// The text for pairs, and where it begins: `None` when what is asked for has no pairs.
 fn pair_text(
     sql: &mut dyn Sql,
     entity: Entity,
     filters: &Filters,
     after: &str,
-) -> Result<Option<(&'static str, (i64, i64))>, StoreError> {
+) -> Result<Option<PairText>, StoreError> {
     let (owner, owner_name, all, of_owner, of_client) = match entity {
         Entity::Trust => (
             Entity::Application,

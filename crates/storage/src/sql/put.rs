@@ -74,6 +74,7 @@ pub(crate) fn save(
     writing.change(after.entity, action, after.numbers)
 }
 
+#[derive(Clone, Copy)]
 enum Wanted {
     New,
     Old,
@@ -102,7 +103,7 @@ fn put_if(writing: &mut Writing<'_>, row: &Row, wanted: Wanted) -> Result<Outcom
     } else {
         (Numbers::default(), load(writing.sql, entity, &[Value::Text(key.first())])?)
     };
-    if matches!((&wanted, &before), (Wanted::New, Some(_)) | (Wanted::Old, None)) {
+    if matches!((wanted, &before), (Wanted::New, Some(_)) | (Wanted::Old, None)) {
         return Ok(Outcome::NotWanted);
     }
     let values = match row.applied_to(before.as_ref().map(|before| before.values.as_slice())) {

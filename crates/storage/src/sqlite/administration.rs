@@ -149,7 +149,12 @@ impl Administration for SqliteDirectory {
         sealed: Vec<SealedKey>,
         facts: Vec<(Fact, String)>,
     ) -> Result<bool, StoreError> {
-        self.write(context, move |writing| keys::rewrap(writing, &sealed, &facts)).await
+        let rewrapped = self.write(context, move |writing| keys::rewrap(writing, &sealed, &facts)).await?;
+        if rewrapped {
+            // Who has the key encryption key of before must not find here what it opens.
+            self.empty_log().await?;
+        }
+        Ok(rewrapped)
     }
 
     async fn changes_after(&self, seq: ChangeSeq, limit: u32) -> Result<Vec<Change>, StoreError> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use procura_store::administration::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSqlError, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Row, ToSql};
 
@@ -152,6 +153,8 @@ fn open(file: &Path, cache_kib: i64) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     connection.pragma_update(None, "trusted_schema", false).map_err(failed)?;
+    // Else SQLite plans a text anew for every value that it compares with an indexed column.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     // Negative is KiB, positive would be pages.
     connection.pragma_update(None, "cache_size", -cache_kib).map_err(failed)?;
     Ok(connection)

@@ -1,6 +1,6 @@
 //! A directory in a throw-away folder, and a clock that stands still until it is moved.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+#![allow(clippy::allow_attributes, clippy::unwrap_used, dead_code, reason = "each test file uses its part")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -38,7 +38,7 @@ pub async fn a_file_is_imported_whole(harness: &impl Harness) {
     let import = Import { entity: Entity::Contact, dry_run: FOR_REAL };
     let report = directory
         .import(context(), import, contacts("A").into_iter(), move |read| {
-            progress.store(read, Ordering::SeqCst)
+            progress.store(read, Ordering::SeqCst);
         })
         .await
         .unwrap();

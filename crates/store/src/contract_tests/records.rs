@@ -255,7 +255,7 @@ pub async fn lists_come_in_pages_and_filtered(harness: &impl Harness) {
         loop {
             let page = directory.list(query.clone()).await.unwrap();
             assert!(page.rows.len() <= 2);
-            keys.extend(page.rows.iter().map(|row| row.key()));
+            keys.extend(page.rows.iter().map(crate::fields::Row::key));
             match page.next {
                 Some(next) => query.after = Some(next),
                 None => return keys,

@@ -25,8 +25,10 @@ use zeroize::Zeroizing;
 use super::{Group, Subject};
 use crate::Failure;
 
-/// Of what the engine alone takes: no more of an answer than a thousandth.
-pub(super) const BOUND: f64 = 0.10;
+/// Of a decision: no more of an answer than a thousandth.
+const BOUND: f64 = 0.10;
+/// Of finding out who asks, which takes an eighth of that: a counter of references more or less shows.
+const PROOF_BOUND: f64 = 0.30;
 
 /// Contacts that can be told from others only by what the rule says of them.
 const FILLERS: u32 = 5_000;
@@ -91,6 +93,10 @@ impl Subject for Rule<'_> {
         &self.ways
     }
 
+    fn bound(&self) -> f64 {
+        BOUND
+    }
+
     fn ask(&mut self, way: usize) -> Result<(), Failure> {
         let request = ContactTokenRequest::default();
         let future = pin!(self.engine.contact_token(&self.caller, &self.ways[way], &request));
@@ -110,6 +116,10 @@ struct Proof<'e> {
 impl Subject for Proof<'_> {
     fn ways(&self) -> &[String] {
         &self.ways
+    }
+
+    fn bound(&self) -> f64 {
+        PROOF_BOUND
     }
 
     fn ask(&mut self, way: usize) -> Result<(), Failure> {

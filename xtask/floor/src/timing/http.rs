@@ -13,7 +13,7 @@ use super::Subject;
 use crate::Failure;
 
 /// Of a whole answer, its wait for the disk included.
-pub(super) const BOUND: f64 = 0.04;
+const BOUND: f64 = 0.04;
 
 /// What a demo announces.
 #[derive(Deserialize)]
@@ -35,9 +35,10 @@ pub(super) fn subjects(file: &Path) -> Result<Vec<(&'static str, Refusals)>, Fai
     let demo: Demo = serde_json::from_slice(&fs::read(file)?)?;
     let host = demo.base_url.strip_prefix("http://").ok_or("the demo is not on plain HTTP")?;
     let own = basic(&demo.application_id, &demo.application_secret);
-    let rule = demo.refused_contacts.iter().map(|contact| {
-        (contact.why.clone(), request(host, &contact.contact_id, &own))
-    });
+    let rule = demo
+        .refused_contacts
+        .iter()
+        .map(|contact| (contact.why.clone(), request(host, &contact.contact_id, &own)));
     // One character of each is another.
     let unknown = format!("{}0", demo.application_id.get(..demo.application_id.len() - 1).unwrap_or("app_0"));
     let wrong = format!("{}0", demo.application_secret.get(..46).unwrap_or("pcs_"));
@@ -84,6 +85,10 @@ impl Refusals {
 impl Subject for Refusals {
     fn ways(&self) -> &[String] {
         &self.ways
+    }
+
+    fn bound(&self) -> f64 {
+        BOUND
     }
 
     fn ask(&mut self, way: usize) -> Result<(), Failure> {

@@ -28,6 +28,9 @@ trait Subject {
     /// The ways, by name. All are compared with the first.
     fn ways(&self) -> &[String];
 
+    /// The relative difference that counts.
+    fn bound(&self) -> f64;
+
     /// Asks once, in that way, and waits for the refusal.
     fn ask(&mut self, way: usize) -> Result<(), Failure>;
 }
@@ -40,8 +43,6 @@ const PLANTED: &str = "the first with a planted delay";
 /// What came out.
 #[derive(Serialize)]
 pub(crate) struct Report {
-    /// Relative difference from which two ways count as different.
-    bound: f64,
     /// Samples of each way, in all rounds together.
     samples: usize,
     groups: Vec<Group>,
@@ -51,6 +52,8 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 struct Group {
     name: &'static str,
+    /// Relative difference from which two ways count as different.
+    bound: f64,
     /// The first way, with which all others were compared, and its median in microseconds.
     first: String,
     median_us: f64,
@@ -66,24 +69,18 @@ struct Group {
 /// Compares the refusals of the engine alone, or of the demo server whose line is in that file.
 pub(crate) fn compare(demo: Option<&Path>, samples: usize) -> Result<Report, Failure> {
     let samples = samples.max(20);
-    let (bound, groups) = match demo {
-        None => (engine::BOUND, engine::with_subjects(|name, it| group(name, it, samples, engine::BOUND))?),
+    let groups = match demo {
+        None => engine::with_subjects(|name, it| group(name, it, samples))?,
         Some(file) => {
-            let subjects = http::subjects(file)?;
-            let each = subjects.into_iter().map(|(name, mut it)| group(name, &mut it, samples, http::BOUND));
-            (http::BOUND, each.collect::<Result<_, _>>()?)
+            let each = http::subjects(file)?.into_iter().map(|(name, mut it)| group(name, &mut it, samples));
+            each.collect::<Result<_, _>>()?
         }
     };
-    Ok(Report { bound, samples: samples * ROUNDS, groups })
+    Ok(Report { samples: samples * ROUNDS, groups })
 }
 
-fn group(
-    name: &'static str,
-    subject: &mut dyn Subject,
-    samples: usize,
-    bound: f64,
-) -> Result<Group, Failure> {
-    let ways = subject.ways().len();
+fn group(name: &'static str, subject: &mut dyn Subject, samples: usize) -> Result<Group, Failure> {
+    let (ways, bound) = (subject.ways().len(), subject.bound());
     let mut names = subject.ways().to_vec();
     names.extend([AGAIN.to_owned(), PLANTED.to_owned()]);
     let random = SeededRandom::new(u64::from(std::process::id()));
@@ -96,11 +93,11 @@ fn group(
     }
     let compared: Vec<Compared> =
         names.iter().enumerate().skip(1).map(|(way, name)| Compared::of(&rounds, way, name)).collect();
-    let differs = |name: &str| {
-        compared.iter().any(|compared| compared.name == name && compared.is_different(bound))
-    };
+    let differs =
+        |name: &str| compared.iter().any(|compared| compared.name == name && compared.is_different(bound));
     Ok(Group {
         name,
+        bound,
         first: names[0].clone(),
         median_us: statistics::median(rounds.iter().map(|round| round.median(0)).collect()) * 1e6,
         different: names[1..ways].iter().filter(|name| differs(name)).cloned().collect(),

@@ -40,7 +40,11 @@ pub(super) fn tell(desk: &Desk, entries: &[Entry], records: &[Record]) -> Result
     let wanted: BTreeSet<(Entity, u32)> = records.iter().flat_map(numbers).collect();
     let wanted: Vec<(Entity, u32)> = wanted.into_iter().collect();
     let found = desk.wait(desk.store().names_of(wanted.clone()))?;
-    let names: Names = wanted.into_iter().zip(found).collect();
+    let mut names: Names = wanted.into_iter().zip(found).collect();
+    // There are few keys, and their names are public.
+    for key in desk.wait(desk.store().keys())? {
+        names.insert((Entity::Key, key.no.0), Some(key.kid));
+    }
     Ok(entries.iter().zip(records).map(|(entry, record)| told(entry, record, &names)).collect())
 }
 
@@ -50,8 +54,6 @@ fn numbers(record: &Record) -> Vec<(Entity, u32)> {
             let mut all: Vec<_> = issued.clients.iter().map(|client| (Entity::Client, client.0)).collect();
             all.push((Entity::Application, issued.application.0));
             all.push((Entity::Contact, issued.contact.0));
-            all.push((Entity::Key, issued.id_token_key.0));
-            all.push((Entity::Key, issued.access_token_key.0));
             all
         }
         Record::Refused(refused) => {
@@ -61,7 +63,7 @@ fn numbers(record: &Record) -> Vec<(Entity, u32)> {
             }
             all
         }
-        Record::Changed(changed) => parties(changed).into_iter().collect(),
+        Record::Changed(changed) => parties(changed),
         Record::AuthenticationFailures(_) | Record::Started(_) => Vec::new(),
     }
 }
@@ -76,12 +78,8 @@ fn parties(changed: &Changed) -> Vec<(Entity, u32)> {
 }
 
 fn told(entry: &Entry, record: &Record, names: &Names) -> Told {
-    let plain = Told {
-        seq: entry.seq,
-        at: entry.at.to_string(),
-        hash: entry.hash.to_string(),
-        ..Told::default()
-    };
+    let plain =
+        Told { seq: entry.seq, at: entry.at.to_string(), hash: entry.hash.to_string(), ..Told::default() };
     match record {
         Record::Issued(issued) => of_issue(plain, issued, names),
         Record::Refused(refused) => of_refusal(plain, refused, names),
@@ -120,7 +118,7 @@ fn of_issue(plain: Told, issued: &Issued, names: &Names) -> Told {
 }
 
 fn of_refusal(plain: Told, refused: &Refused, names: &Names) -> Told {
-    let missed = Missed::in_bits(refused.missed).map(|part| part.name());
+    let missed = Missed::in_bits(refused.missed).map(Missed::name);
     let cause: Vec<&str> = std::iter::once(refused.cause.name()).chain(missed).collect();
     Told {
         kind: "refused",
@@ -171,10 +169,13 @@ impl Told {
 
     /// For `explain`: a member a line.
     pub(super) fn lines(&self) -> String {
-        let (seq, clients) = (self.seq.to_string(), self.clients.as_ref().map(|clients| {
-            let ids = clients.iter().map(|id| id.as_deref().unwrap_or("(erased)"));
-            ids.collect::<Vec<_>>().join(" ")
-        }));
+        let (seq, clients) = (
+            self.seq.to_string(),
+            self.clients.as_ref().map(|clients| {
+                let ids = clients.iter().map(|id| id.as_deref().unwrap_or("(erased)"));
+                ids.collect::<Vec<_>>().join(" ")
+            }),
+        );
         let members = [
             ("seq", Some(seq.as_str())),
             ("at", Some(&self.at)),

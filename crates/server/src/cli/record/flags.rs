@@ -61,13 +61,11 @@ pub(super) fn erase(noun: &Noun) -> Command {
         .long("yes")
         .action(ArgAction::SetTrue)
         .help("Do it: what is erased can't be brought back");
-    let command = Command::new("erase")
-        .about("Remove a contact and forget who it was")
-        .after_long_help(
-            "The journal holds numbers and no names. Erasing a contact removes the mapping from its number \
+    let command = Command::new("erase").about("Remove a contact and forget who it was").after_long_help(
+        "The journal holds numbers and no names. Erasing a contact removes the mapping from its number \
              to the person: the journal still verifies, and nobody can tell any more whom its records are \
              about. Backups made before still can.",
-        );
+    );
     with_reason(with_shared(with_key(command, noun, false).arg(yes)))
 }
 

@@ -1,0 +1,69 @@
+//! What is logged names causes, and never a secret, a token or what a caller wrote.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use http::Request;
+use procura_testkit::app::basic;
+use procura_testkit::journal::Mode;
+use procura_testkit::world::{APPLICATION, CONTACT, SECRET};
+use procura_testkit::{TestApp, World};
+use tracing::level_filters::LevelFilter;
+
+use crate::support::{asking, asking_as_nobody, contact_path, list, with_form, without_body};
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_caller_wrote() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _while_this_test_runs = tracing::subscriber::set_default(subscriber);
+
+    let app = TestApp::new(&World::default());
+    let mut answers = vec![app.token().await, list(&app, "").await];
+    let wrong = basic(APPLICATION, "hunter2");
+    for request in [
+        without_body(asking_as_nobody().header("authorization", wrong)),
+        with_form(asking_as_nobody(), format!("client_id={APPLICATION}&client_secret=hunter2")),
+        with_form(asking_as_nobody(), format!("client_id={APPLICATION}&client_secret={SECRET}")),
+        with_form(asking(&contact_path()), "client_secret=hunter2&client_secret=hunter2"),
+        with_form(asking(&contact_path()), "hunter2=%zz"),
+        without_body(asking("/token/hunter2")),
+        without_body(asking("/token/hunter2%20")),
+        without_body(Request::get("/hunter2?hunter2=hunter2")),
+    ] {
+        answers.push(app.send(request).await);
+    }
+    for mode in [Mode::Full, Mode::SyncFails] {
+        app.journal.set_mode(mode);
+        answers.push(app.token_for(CONTACT, "hunter2=hunter2").await);
+    }
+    app.store.make_stale();
+    answers.push(app.token_for("hunter2", "").await);
+    app.clock.move_wall(60_000);
+    answers.push(app.token().await);
+
+    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("answered 503"), "causes are told: {log}");
+    for never in ["hunter2", SECRET, "eyJ", "Basic "] {
+        assert!(!log.contains(never), "{never} in {log}");
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.status == 503).count(), 4);
+}

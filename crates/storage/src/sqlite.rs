@@ -7,6 +7,7 @@ mod administration;
 pub(crate) mod connection;
 mod migrate;
 mod open;
+mod reserve;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,8 +56,12 @@ impl SqliteDirectory {
     /// program.
     pub fn open(data: &Path) -> Result<SqliteDirectory, OpenError> {
         let file = open::check(data)?;
-        let mut writer = SqliteConnection::for_writing(&file)?;
-        migrate::migrate(&mut writer)?;
+        reserve::keep(data);
+        let writer = match open_writer(&file) {
+            // Even to open it SQLite may need space.
+            Err(OpenError::Store(_)) if reserve::give_up(data) => open_writer(&file),
+            opened => opened,
+        }?;
         Ok(SqliteDirectory {
             shared: Arc::new(Shared {
                 file,
@@ -72,13 +77,20 @@ impl SqliteDirectory {
         &self.shared.file
     }
 
-    /// Runs `work` as one change of the directory.
+    /// Runs `work` as one change of the directory; on a full disk once more, in the space that is kept.
     async fn write<T: Send + 'static>(
         &self,
         context: ChangeContext,
-        work: impl FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.with_writer(move |sql| writing(sql, &context, work)).await
+        let file = self.shared.file.clone();
+        self.with_writer(move |sql| match writing(sql, &context, &work) {
+            Err(StoreError::Full) if file.parent().is_some_and(reserve::give_up) => {
+                writing(sql, &context, &work)
+            }
+            outcome => outcome,
+        })
+        .await
     }
 
     /// Runs `work` on the connection that writes.
@@ -108,6 +120,12 @@ impl SqliteDirectory {
     }
 }
 
+fn open_writer(file: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut writer = SqliteConnection::for_writing(file)?;
+    migrate::migrate(&mut writer)?;
+    Ok(writer)
+}
+
 impl Shared {
     fn reader(&self) -> Result<SqliteConnection, StoreError> {
         let idle = self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -120,4 +138,46 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|failure| Err(StoreError::Failed(Box::new(failure))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use procura_protocol::time::UnixMillis;
+    use procura_store::administration::Administration as _;
+    use procura_store::change::{Actor, Entity};
+    use procura_store::fields::Row;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_space_kept_for_revocation_is_given_up_when_the_disk_is_full_and_kept_again_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let store = SqliteDirectory::create(&data).unwrap();
+        let reserve = data.join("directory.reserve");
+        let kept = std::fs::metadata(&reserve).unwrap();
+        assert_eq!((kept.len(), kept.permissions().mode() & 0o777), (512 * 1024, 0o600));
+
+        // A full disk, as far as SQLite is concerned.
+        store.with_writer(|sql| sql.query("PRAGMA max_page_count = 1", &[], &mut |_| Ok(()))).await.unwrap();
+        let actor = Actor::Operator { uid: 1 };
+        let context = ChangeContext { actor, at: UnixMillis(1), reason: None, token_lifetime_max: 60 };
+        let mut refused = None;
+        for no in 0..10_000 {
+            let id = format!("con.{no}");
+            let row = Row::read(Entity::Contact, [("contact_id", id.as_str())]).unwrap();
+            if let Err(full) = store.put(context.clone(), row).await {
+                refused = Some(full);
+                break;
+            }
+        }
+        assert!(matches!(refused, Some(StoreError::Full)), "{refused:?}");
+        assert!(!reserve.exists());
+
+        drop(store);
+        SqliteDirectory::open(&data).unwrap();
+        assert!(reserve.exists());
+    }
 }

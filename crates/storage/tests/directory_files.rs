@@ -6,7 +6,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use procura_protocol::ids::ContactId;
+use procura_protocol::time::UnixMillis;
 use procura_storage::{OpenError, SqliteDirectory};
+use procura_store::administration::{Administration, ChangeContext, Erase};
+use procura_store::change::{Actor, Entity};
+use procura_store::fields::Row;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -83,4 +88,34 @@ fn what_is_not_a_directory_is_told_without_a_panic() {
     fs::write(&file, "not SQLite at all, but long enough to have a header ".repeat(20)).unwrap();
     set_mode(&file, 0o600);
     assert!(matches!(SqliteDirectory::open(data.path()).err().unwrap(), OpenError::Store(_)));
+}
+
+#[tokio::test]
+async fn no_file_holds_a_byte_of_an_erased_contact() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let directory = SqliteDirectory::create(&data).unwrap();
+    let context = ChangeContext {
+        actor: Actor::Operator { uid: 0 },
+        at: UnixMillis(1_767_225_600_000),
+        reason: Some("asked-by-erasable".to_owned()),
+        token_lifetime_max: 3_600,
+    };
+    for at in 0..200 {
+        let (id, email) = (format!("erasable.{at}"), format!("erasable.{at}@mail.example"));
+        let row = Row::read(Entity::Contact, [("contact_id", &*id), ("email_address", &*email)]).unwrap();
+        directory.put(context.clone(), row).await.unwrap();
+    }
+    assert!(mentions(&data) > 0);
+    for at in 0..200 {
+        let id = ContactId::parse(&format!("erasable.{at}")).unwrap();
+        let silent = ChangeContext { reason: None, ..context.clone() };
+        assert_eq!(directory.erase_contact(silent, id).await.unwrap(), Erase::Erased);
+    }
+    assert_eq!(mentions(&data), 0);
+}
+
+fn mentions(folder: &Path) -> usize {
+    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    files.map(|bytes| bytes.windows(8).filter(|part| part == b"erasable").count()).sum()
 }

@@ -51,7 +51,7 @@ fn beside_small(
     (large, small): (&Store, &Store),
     figures: &mut Figures,
 ) -> Result<(), Failure> {
-    let (seconds, rounds) = if bench.short { (2, 1) } else { (10, 3) };
+    let (seconds, rounds) = if bench.short { (2, 1) } else { (6, 5) };
     let mut per_s = None;
     let mut p99 = [Vec::new(), Vec::new()];
     for _ in 0..rounds {

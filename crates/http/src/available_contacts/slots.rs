@@ -10,6 +10,10 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 /// Forgotten applications are looked for when more than this many are remembered.
 const REMEMBERED: usize = 1_000;
 
+/// Handles of one application's turn: the memory's own, that of the list being sent, and one for each
+/// request that waits. A request that waits takes memory.
+const MOST_HELD: usize = 2 + 16;
+
 /// Who is being answered.
 #[derive(Default)]
 pub(crate) struct Slots(Mutex<HashMap<ApplicationNo, Arc<AsyncMutex<()>>>>);
@@ -27,6 +31,9 @@ impl Slots {
             }
             Arc::clone(turns.entry(application).or_default())
         };
+        if Arc::strong_count(&turn) > MOST_HELD {
+            return None;
+        }
         tokio::time::timeout(wait, turn.lock_owned()).await.ok()
     }
 }
@@ -45,6 +52,24 @@ mod tests {
         assert!(slots.take(ApplicationNo(1), wait).await.is_none());
         drop(first);
         assert!(slots.take(ApplicationNo(1), wait).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sixteen_wait_for_a_turn_and_no_more() {
+        let slots = Arc::new(Slots::default());
+        let first = slots.take(ApplicationNo(1), Duration::ZERO).await.unwrap();
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let slots = Arc::clone(&slots);
+            waiting
+                .spawn(async move { slots.take(ApplicationNo(1), Duration::from_secs(10)).await.is_some() });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(slots.take(ApplicationNo(2), Duration::ZERO).await.is_some());
+        drop(first);
+        let had = waiting.join_all().await.into_iter().filter(|had| *had).count();
+        assert_eq!(had, 16);
+        assert!(slots.take(ApplicationNo(1), Duration::ZERO).await.is_some());
     }
 
     #[tokio::test]

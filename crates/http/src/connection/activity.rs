@@ -1,7 +1,7 @@
 //! What happened on a connection, as counters that cost next to nothing to keep.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use super::watch::{Phase, Seen};
 
@@ -19,6 +19,8 @@ pub(super) struct Activity {
     line_ended: AtomicBool,
     /// Requests given to the service whose response has not been handed over whole.
     in_flight: AtomicU32,
+    /// Bytes of the heads of those requests.
+    head_bytes: AtomicUsize,
     /// Responses in flight that wait for room on the peer's side (HTTP/2's windows).
     awaiting_peer: AtomicU32,
     /// HTTP/1.1: the service has a body that has not ended.
@@ -140,6 +142,11 @@ impl Activity {
         }
     }
 
+    /// Bytes of the heads of all requests in flight.
+    pub(super) fn head_bytes(&self) -> usize {
+        self.head_bytes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn body_was_abandoned(&self) -> bool {
         is(&self.body_abandoned)
     }
@@ -155,16 +162,18 @@ impl Activity {
 #[derive(Debug)]
 pub(super) struct InFlight {
     activity: Arc<Activity>,
+    head_bytes: usize,
     awaits_peer: bool,
 }
 
 impl InFlight {
-    /// A head is complete.
-    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
+    /// A head of so many bytes is complete.
+    pub(super) fn begin(activity: &Arc<Activity>, head_bytes: usize) -> Self {
         activity.heads.fetch_add(1, Ordering::Relaxed);
         set(&activity.head_begun, false);
         activity.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { activity: Arc::clone(activity), awaits_peer: false }
+        activity.head_bytes.fetch_add(head_bytes, Ordering::Relaxed);
+        Self { activity: Arc::clone(activity), head_bytes, awaits_peer: false }
     }
 
     pub(super) fn activity(&self) -> &Activity {
@@ -189,6 +198,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.awaits_peer(false);
+        self.activity.head_bytes.fetch_sub(self.head_bytes, Ordering::Relaxed);
         self.activity.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

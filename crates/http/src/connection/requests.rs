@@ -55,8 +55,9 @@ where
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let in_flight = InFlight::begin(&self.activity);
-        let source = match refusal(&request, &self.limits) {
+        let head_bytes = head_bytes(&request);
+        let in_flight = InFlight::begin(&self.activity, head_bytes);
+        let source = match refusal(&request, &self.limits, (head_bytes, self.activity.head_bytes())) {
             None => {
                 let request = request.map(|incoming| self.body(incoming));
                 Source::Service { future: self.service.clone().oneshot(request) }
@@ -67,9 +68,19 @@ where
     }
 }
 
-/// Why the head is refused, if it is.
-fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<Refusal> {
-    if !fits(request, limits) {
+/// Heads of the largest size that one connection may have in flight; of HTTP/2's usual ones there is room
+/// for all streams. Each takes twice its size in memory, and a caller can make them all wait for bodies.
+const LARGEST_HEADS: usize = 8;
+
+/// Why the head is refused, if it is. hyper's parser holds the limits for HTTP/1.1, but by whole reads of
+/// its buffer; this is exact, and alike for HTTP/2. `bytes` are those of this head, and of all heads that
+/// are in flight on the connection.
+fn refusal<B>(request: &Request<B>, limits: &Limits, bytes: (usize, usize)) -> Option<Refusal> {
+    let (this, all) = bytes;
+    let fits = request.headers().len() <= limits.header_count
+        && this <= limits.header_bytes
+        && all <= LARGEST_HEADS * limits.header_bytes;
+    if !fits {
         Some(Refusal::HeadersTooLarge)
     } else if !names_one_host(request) {
         Some(Refusal::Malformed)
@@ -84,13 +95,11 @@ fn names_one_host<B>(request: &Request<B>) -> bool {
     request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
-/// Whether the head is within the limits. hyper's parser holds them for HTTP/1.1, but by whole reads of
-/// its buffer; this is exact, and alike for HTTP/2.
-fn fits<B>(request: &Request<B>, limits: &Limits) -> bool {
-    let headers = request.headers();
+/// Bytes of target and fields together.
+fn head_bytes<B>(request: &Request<B>) -> usize {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    headers.len() <= limits.header_count && target + bytes <= limits.header_bytes
+    let fields = request.headers().iter();
+    target + fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
 }
 
 pin_project! {

@@ -199,6 +199,25 @@ async fn no_more_than_64_streams_run_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_the_largest_heads_eight_are_in_flight_at_a_time_and_the_connection_goes_on() {
+    let mut caller = Caller::connect().await;
+    assert_eq!(caller.get("/").await.status(), StatusCode::OK);
+    let mut answers = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let mut request = get("/slow");
+        request.headers_mut().insert("x", "v".repeat(15_000).parse().unwrap());
+        poll_fn(|cx| caller.requests.poll_ready(cx)).await.unwrap();
+        answers.spawn(caller.requests.send_request(request));
+    }
+    let statuses: Vec<_> =
+        answers.join_all().await.into_iter().map(|answer| answer.unwrap().status()).collect();
+    let slow = statuses.iter().filter(|status| **status == StatusCode::OK).count();
+    assert_eq!(slow, 8);
+    assert!(statuses.iter().all(|status| [200, 431].contains(&status.as_u16())), "{statuses:?}");
+    assert_eq!(caller.get("/").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_the_end_streams_in_flight_are_answered() {
     let mut caller = Caller::connect().await;
     assert_eq!(caller.get("/").await.status(), StatusCode::OK);

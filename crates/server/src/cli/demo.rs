@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command};
-use procura_store::administration::{AddSecret, Administration as _, Put};
+use procura_store::administration::{AddSecret, Administration as _, Import, Line};
 use procura_store::change::Entity;
-use procura_store::fields::Key;
+use procura_store::fields::{Key, Row};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -116,11 +116,16 @@ struct Secrets {
 async fn fill(bound: &Bound) -> Result<Secrets, Failure> {
     let store = bound.store();
     let rows = sample::rows().map_err(Failure::unavailable)?;
-    for row in rows {
-        let put = store.put(bound.context(), row).await.map_err(|error| wiring::store_failed(&error))?;
-        if let Put::Refused(refusal) = put {
+    // One transaction for each kind: the disk is waited for five times, not once a row.
+    for rows in rows.chunk_by(|one, next| one.entity() == next.entity()) {
+        let Some(entity) = rows.first().map(Row::entity) else { continue };
+        let lines: Vec<Line> =
+            (1..).zip(rows).map(|(number, row)| Line { number, row: Ok(row.clone()) }).collect();
+        let import = Import { entity, dry_run: false };
+        let report = store.import(bound.context(), import, lines.into_iter(), |_| {}).await;
+        if let Some(bad) = report.map_err(|error| wiring::store_failed(&error))?.bad.first() {
             return Err(Failure::refused(format_args!(
-                "the sample does not fit what is in the folder: {refusal}; start the demo on another one"
+                "the sample does not fit what is in the folder: {entity}, {bad}; start the demo on another one"
             )));
         }
     }

@@ -94,6 +94,8 @@ pub(crate) fn stop_signal() -> Result<Stop, Failure> {
         signal(kind).map_err(|error| Failure::unavailable(format_args!("signals can't be heard: {error}")))
     };
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    // A file size limit is a full disk to us: heard once, the signal ends nothing and the write says so.
+    drop(listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     Ok(Box::pin(async move {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",

@@ -10,4 +10,5 @@ mod import;
 mod init;
 mod record;
 mod serve;
+#[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;

@@ -114,6 +114,11 @@ impl Server {
         Server { child, ready }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A member of the ready line.
     pub(crate) fn text(&self, member: &str) -> &str {
         self.ready[member].as_str().unwrap()

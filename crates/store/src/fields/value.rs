@@ -287,7 +287,7 @@ mod tests {
             (Kind::Permissions, "can_fly"),
             (Kind::Ceiling, "all can_trade"),
             (Kind::Time, "2033-05-01"),
-            (Kind::Time, "1970-01-01T00:00:00Z"),
+            (Kind::Time, "1969-12-31T23:59:59Z"),
             (Kind::Time, latest.as_str()),
             (Kind::Contacts, "* a"),
             (Kind::Contacts, "a a"),

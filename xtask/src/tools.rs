@@ -133,9 +133,11 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<(), Failure> {
             format!("system packages are missing ({}) and can't be installed from here", packages.join(" "));
         return Err(Failure::missing(what, apt_command(packages)));
     };
-    process::run(apt.arg("update"))?;
+    // Standard output may be somebody's JSON.
+    process::run(apt.arg("update").stdout(std::io::stderr()))?;
     let mut apt = apt_get().unwrap_or(apt);
-    process::run(apt.args(["install", "--yes", "--no-install-recommends"]).args(packages))
+    apt.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    process::run(apt.stdout(std::io::stderr()))
 }
 
 /// `apt-get` with the right to install: as root, or with a `sudo` that asks nothing.

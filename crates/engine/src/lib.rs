@@ -14,7 +14,7 @@
 //!   [`application_auth::AuthenticatedApplication`] (nothing else can make one), decide with [`rule`],
 //!   append the record before signing and await it after, and give back an outcome enum.
 //! * A new **part of the rule**: in [`rule`], with its bit in `procura_store::journal::Missed`, a
-//!   sentence in [`explain`], and the naive model in `tests/model.rs`, which shares no code with it.
+//!   sentence in [`explain`], and the naive model in `tests/rule`, which shares no code with it.
 //! * A new **cause**: the enum of its flow; the compiler then shows the one `match` in `procura-http`
 //!   that says what a caller gets to see.
 

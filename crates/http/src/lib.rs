@@ -13,8 +13,9 @@
 //! that depends on who asks is the engine's.
 //!
 //! **To add an endpoint**: its path in the protocol crate, a file that extracts, calls and renders,
-//! and one line in the router. **To add a bound on callers**: a field of [`limits::Limits`], the place
-//! in [`connection`] that sees it broken, and a test in `tests/connection/` that breaks it.
+//! one line in the router, its operation in `openapi.json` and its chapter in `docs/contract.md`.
+//! **To add a bound on callers**: a field of [`limits::Limits`], the place in [`connection`] that sees it
+//! broken, and a test in `tests/connection/` that breaks it.
 
 mod answer;
 mod available_contacts;

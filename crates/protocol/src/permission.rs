@@ -203,7 +203,7 @@ impl fmt::Display for Ceiling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidPermissions {
     /// A name that no permission has.
-    #[error("has a name that is not one of the ten permissions (can_authorise_payments, can_trade, ...)")]
+    #[error("has a name that is not one of the ten permissions: {}", Permissions::ALL)]
     Unknown,
     /// A name twice.
     #[error("names {} twice", .0.name())]
@@ -251,6 +251,8 @@ mod tests {
     #[test]
     fn an_unknown_or_repeated_name_is_refused() {
         assert_eq!(Permissions::parse("can_fly"), Err(InvalidPermissions::Unknown));
+        let told = InvalidPermissions::Unknown.to_string();
+        assert!(Permission::ALL.iter().all(|permission| told.contains(permission.name())), "{told}");
         assert_eq!(
             Permissions::parse("can_trade can_trade"),
             Err(InvalidPermissions::Repeated(Permission::Trade))

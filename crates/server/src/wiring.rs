@@ -9,7 +9,10 @@ mod process;
 mod server;
 mod upkeep;
 
-use std::sync::OnceLock;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -38,22 +41,28 @@ pub(crate) fn check_issuer(config: &Config) -> Outcome {
     Ok(())
 }
 
-/// What a thread of the runtime does before it goes to sleep: the journal may write at once then, because
-/// nothing more comes until somebody was answered. One server a process, so one journal.
+/// What is done when every thread of the runtime goes to sleep: the journal may write at once then,
+/// because nothing more comes until somebody was answered. One server a process, so one journal.
 static ON_IDLE: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
 /// Threads for a server.
 pub(crate) fn runtime(config: &Config) -> Result<Runtime, Failure> {
-    let mut builder = Builder::new_multi_thread();
-    if let Some(threads) = config.threads {
-        builder.worker_threads(threads);
-    }
-    let runtime = builder
+    let threads = config.threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get));
+    let asleep = Arc::new(AtomicUsize::new(0));
+    let awake = Arc::clone(&asleep);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads)
         .thread_name("procura")
-        .on_thread_park(|| {
-            if let Some(nudge) = ON_IDLE.get() {
+        .on_thread_park(move || {
+            // While another thread works, its requests may still join the batch.
+            if asleep.fetch_add(1, Ordering::Relaxed) + 1 >= threads
+                && let Some(nudge) = ON_IDLE.get()
+            {
                 nudge();
             }
+        })
+        .on_thread_unpark(move || {
+            awake.fetch_sub(1, Ordering::Relaxed);
         })
         .enable_all()
         .build();

@@ -59,7 +59,9 @@ impl SqliteDirectory {
         reserve::keep(data);
         let writer = match open_writer(&file) {
             // Even to open it SQLite may need space.
-            Err(OpenError::Store(_)) if reserve::give_up(data) => open_writer(&file),
+            Err(OpenError::Store(StoreError::Full | StoreError::Failed(_))) if reserve::give_up(data) => {
+                open_writer(&file)
+            }
             opened => opened,
         }?;
         Ok(SqliteDirectory {

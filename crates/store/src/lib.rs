@@ -12,7 +12,7 @@
 //!
 //! # How to add the next thing
 //!
-//! * A **column** that only people read: one line in [`fields`], one in each migration folder.
+//! * A **column** that only people read: one line in [`fields`], then what `procura-storage` says.
 //! * A **fact that decides** something: put it into the record in [`records`] too, so that it is in
 //!   memory when the rule asks; say in `shrinks` whether changing it makes some answer smaller.
 //! * A **verb**: name it after what the domain does, give it an outcome enum, and make it atomic; then

@@ -28,8 +28,8 @@ pub(super) fn measure(bench: &Bench, figures: &mut Figures) -> Result<(), Failur
     figures.set("start_to_first_token_ms", start_to_first_token(bench, &store)?);
     let directory_before = directory_bytes(&store.procura.data());
     let written_before = parts::written(bench, &store.procura.data())?;
-    let capacity = one_core(bench, &store, figures)?;
-    paced(bench, &store, capacity, figures)?;
+    one_core(bench, &store, figures)?;
+    paced(bench, &store, figures)?;
     two_cores(bench, &store, figures)?;
     let written = parts::written(bench, &store.procura.data())?;
     figures.set("directory_growth_bytes", directory_bytes(&store.procura.data()) - directory_before);
@@ -61,8 +61,8 @@ pub(super) fn grow(bench: &Bench, tokens: u64, figures: &mut Figures) -> Result<
     verify(&store, parts::written(bench, &data)?.records, figures)
 }
 
-/// Server on one core, its parts between its runs; tokens a second at 64 connections.
-fn one_core(bench: &Bench, store: &Store, figures: &mut Figures) -> Result<f64, Failure> {
+/// Server on one core, its parts between its runs.
+fn one_core(bench: &Bench, store: &Store, figures: &mut Figures) -> Result<(), Failure> {
     let mut server = store.procura.serve(Some(&bench.cores.server))?;
     thread::sleep(Duration::from_secs(1));
     figures.set("rss_idle_mb", usage::resident_mb(server.pid())?);
@@ -101,11 +101,12 @@ fn one_core(bench: &Bench, store: &Store, figures: &mut Figures) -> Result<f64, 
     figures.set("floor_cpu_us_per_token", floor);
     figures.set("cpu_us_per_token", ours);
     figures.set("share_of_floor", floor / ours);
-    Ok(of(1, &|run| run.load.per_s))
+    server.stop()
 }
 
-/// Times at a fixed rate below capacity.
-fn paced(bench: &Bench, store: &Store, capacity: f64, figures: &mut Figures) -> Result<(), Failure> {
+/// Times at a fixed rate below full load, which is looked up anew before each run: on a machine that
+/// others use too, a rate from some minutes ago may be more than there is.
+fn paced(bench: &Bench, store: &Store, figures: &mut Figures) -> Result<(), Failure> {
     let server = store.procura.serve(Some(&bench.cores.server))?;
     load::full(bench, store, on_one(bench, &server), (64, WARM_UP))?;
     let names = [
@@ -113,11 +114,12 @@ fn paced(bench: &Bench, store: &Store, capacity: f64, figures: &mut Figures) -> 
         ("p50_70_percent_ms", "p99_70_percent_ms"),
     ];
     for (connections, (p50, p99)) in CONNECTIONS.into_iter().zip(names) {
-        let runs: Vec<_> = (0..rounds(bench))
-            .map(|_| {
-                load::paced(bench, store, server.address(), (connections, capacity * PACE, seconds(bench)))
-            })
-            .collect::<Result<_, _>>()?;
+        let mut runs = Vec::new();
+        for _ in 0..rounds(bench) {
+            let full = load::full(bench, store, on_one(bench, &server), (connections, 2))?;
+            let pace = (connections, full.per_s * PACE, seconds(bench));
+            runs.push(load::paced(bench, store, server.address(), pace)?);
+        }
         figures.set(p50, median(runs.iter().map(|run| run.p50_ms).collect()));
         figures.set(p99, median(runs.iter().map(|run| run.p99_ms).collect()));
     }
@@ -216,11 +218,11 @@ fn on_one<'b>(bench: &'b Bench, server: &Server) -> (std::net::SocketAddr, &'b s
 }
 
 fn rounds(bench: &Bench) -> usize {
-    if bench.short { 1 } else { 3 }
+    if bench.short { 1 } else { 5 }
 }
 
 fn seconds(bench: &Bench) -> u32 {
-    if bench.short { 2 } else { 8 }
+    if bench.short { 2 } else { 6 }
 }
 
 /// Bytes of the directory's files.

@@ -93,7 +93,7 @@ pub(crate) fn directory(random: &SeededRandom) -> Plain {
     let clients = (0..1 + random.below(5))
         .map(|n| PlainClient {
             id: format!("cli{}", [3, 1, 10, 2, 0][n as usize]),
-            status: pick(random, &["Active", "Active", "Active", "Inactive", "Closed", "Blocked"]),
+            status: pick::<&str>(random, &["Active", "Active", "Active", "Inactive", "Closed", "Blocked"]),
         })
         .collect::<Vec<_>>();
     let contacts = (0..1 + random.below(4))

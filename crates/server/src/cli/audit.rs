@@ -87,8 +87,9 @@ const EXPORT_HELP: &str = "\
 One object a line, always with the same members: seq, at, kind, reference, application_id, contact_id, \
 clients, id_token_jti, access_token_jti, expires_at, kid, cause, actor, hash. Times are RFC 3339 in UTC, \
 hashes hexadecimal; what a record does not have, or what was erased, is null. `cause` begins with a code; \
-of a refusal by the rule the parts that clients missed follow, of a change it is record and action. `kid` \
-holds two when the tokens were signed by different keys, the ID token's first.";
+of a refusal by the rule the parts that clients missed follow; of a change the code is record and action, \
+and a resource's id follows. `kid` holds two when the tokens were signed by different keys, the ID token's \
+first.";
 
 const VERIFY_HELP: &str = "\
 Reads every byte: finds any record that was edited, removed or moved, and an end that was cut off before a \
@@ -241,6 +242,13 @@ fn decode(entry: &Entry) -> Result<Record, Failure> {
 fn reader(place: &Place) -> Result<Reader<RealDisk>, Failure> {
     let (_, data) = place.read()?;
     wiring::check_folder(&data)?;
+    let folder = data.join("journal");
+    if !folder.is_dir() {
+        return Err(Failure::integrity(format_args!(
+            "{} is missing: restore it from a backup, or let `procura init` finish if it was interrupted",
+            folder.display()
+        )));
+    }
     Ok(Reader::new(std::sync::Arc::new(RealDisk::new(&data))))
 }
 

@@ -110,9 +110,12 @@ fn tell(form: Form, report: &ImportReport, entity: Entity, dry_run: bool) -> Out
     if form == Form::Json {
         output::json_line(&value)?;
     }
-    let rows = if bad_count == 1 { "1 row is bad".to_owned() } else { format!("{bad_count} rows are bad") };
+    let (rows, them) = match bad_count {
+        1 => ("1 row is bad".to_owned(), "it"),
+        _ => (format!("{bad_count} rows are bad"), "them"),
+    };
     Err(Failure::refused(format_args!(
-        "{rows}: nothing was imported; correct them and import the file again"
+        "{rows}: nothing was imported; correct {them} and import the file again"
     )))
 }
 

@@ -13,7 +13,7 @@ use procura_store::records::SecretHash;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::record::{Noun, flags::with_key, verbs};
+use super::record::{Noun, flags, flags::with_key, verbs};
 use super::{Json, Place, arguments};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, List};
@@ -43,7 +43,7 @@ pub(super) fn command(noun: &Noun) -> Command {
         .action(ArgAction::SetTrue)
         .help("Somebody else has it: tokens that it may have fetched die too");
     Command::new("secret")
-        .about(format!("Give a {owner} a secret, or end one"))
+        .about(format!("Give {} a secret, or end one", flags::one(owner)))
         .after_long_help(format!(
             "Two secrets live at once, so that one can be replaced without a pause: add the second, let the \
              {owner} use it, retire the first. A secret is shown once, when it is made; only its hash is kept.",

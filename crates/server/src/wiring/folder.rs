@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use procura_protocol::secret::Secret;
 use procura_storage::keys::KeyEncryption;
@@ -16,6 +17,11 @@ use crate::exit::{Failure, Outcome};
 
 /// Held by the server as long as it runs.
 const SERVER_LOCK: &str = "server.lock";
+
+/// A command that looks whether somebody serves holds the lock for less than this; a server that starts
+/// just then looks again so often.
+const GLANCE: Duration = Duration::from_millis(10);
+const GLANCES: u32 = 10;
 
 /// Whether the folder is a data folder; tells what to do if not.
 pub(crate) fn check_folder(data: &Path) -> Outcome {
@@ -63,7 +69,15 @@ pub(crate) fn lock_for_serving(data: &Path) -> Result<File, Failure> {
         .mode(0o600)
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    for _ in 0..GLANCES {
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(GLANCE);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Failure::unavailable(format_args!(
             "another server works on {}; stop it first",

@@ -67,7 +67,7 @@ impl Installation {
         let stop = Some(process::stop_signal()?);
         match purpose {
             Purpose::Serve => folder::check_folder(&data)?,
-            Purpose::Demo if folder::is_data_folder(&data) => {}
+            Purpose::Demo if has_keys(&data).await? => {}
             Purpose::Demo => drop(make(&config, &data, true).await?),
         }
         let lock = folder::lock_for_serving(&data)?;
@@ -169,6 +169,16 @@ pub(super) async fn set_built_in(
              that resource, or change the issuer"
         ))),
     }
+}
+
+/// Whether making the folder got as far as its first signing key. What an interrupted start left before
+/// that is made again.
+async fn has_keys(data: &Path) -> Result<bool, Failure> {
+    if !folder::is_data_folder(data) {
+        return Ok(false);
+    }
+    let store = SqliteDirectory::open(data).map_err(|error| open_failed(&error))?;
+    Ok(signing_kid(&store).await?.is_some())
 }
 
 async fn signing_kid(store: &SqliteDirectory) -> Result<Option<String>, Failure> {

@@ -11,11 +11,11 @@ use procura_storage::journal::{
 use procura_storage::keys::Keeper;
 use procura_storage::outbox;
 use procura_store::Clock;
-use procura_store::administration::ChangeContext;
+use procura_store::administration::{Administration as _, ChangeContext, Fact};
 
-use super::failure::{journal_failed, key_failed};
+use super::failure::{journal_failed, key_failed, store_failed};
 use crate::config::Config;
-use crate::exit::Failure;
+use crate::exit::{Failure, Outcome};
 
 /// How the journal works, as configured.
 pub(super) fn settings(config: &Config) -> Settings {
@@ -66,6 +66,7 @@ pub(super) async fn drain_if_free(
     keeper: &Keeper<'_, SqliteDirectory>,
     (context, clock): (&ChangeContext, &dyn Clock),
 ) -> Result<Option<u64>, Failure> {
+    check_not_lost(keeper.administration, data).await?;
     let disk = Arc::new(RealDisk::new(data));
     let layout = settings(config).layout;
     let opened = with_signer(keeper, context, |signer| {
@@ -85,6 +86,24 @@ pub(super) async fn drain_if_free(
     let drained = outbox::drain(store, &mut core, || clock.now()).await.map_err(outbox_failed)?;
     core.sign_head().map_err(|error| journal_failed(&error))?;
     Ok(Some(drained))
+}
+
+/// A folder that was served has a journal. To begin a new one in its place would hide that what was
+/// issued is on no record any more.
+pub(super) async fn check_not_lost(store: &SqliteDirectory, data: &Path) -> Outcome {
+    let folder = data.join("journal");
+    let is_segment = |path: &Path| path.extension().is_some_and(|extension| extension == "log");
+    let begun = std::fs::read_dir(&folder)
+        .is_ok_and(|entries| entries.filter_map(Result::ok).any(|entry| is_segment(&entry.path())));
+    let served = store.fact(Fact::Issuer).await.map_err(|error| store_failed(&error))?.is_some();
+    if begun || !served {
+        return Ok(());
+    }
+    Err(Failure::integrity(format_args!(
+        "{} holds no segment, but this folder was served: its journal is lost; restore it from a backup, with \
+         the directory of the same day",
+        folder.display()
+    )))
 }
 
 /// Says what a power cut had left.

@@ -160,6 +160,7 @@ impl Running {
 }
 
 async fn open_journal(installation: &Installation) -> Result<DiskJournal, Failure> {
+    journal::check_not_lost(&installation.store, &installation.data).await?;
     let disk = Arc::new(RealDisk::new(&installation.data));
     let settings = journal::settings(&installation.config);
     let keeper = installation.keeper();

@@ -96,6 +96,17 @@ fn the_journal_verifies_and_a_changed_byte_is_found() {
 }
 
 #[test]
+fn a_change_of_a_resource_or_a_key_says_of_which() {
+    let folder = filled();
+    folder.done("resource add https://payments.example/v1");
+    let records = exported(&folder);
+    assert_eq!(records.last().unwrap()["cause"], "resource.add https://payments.example/v1");
+    let key = records.iter().find(|record| record["cause"] == "key.add").unwrap();
+    let tail = folder.done("audit tail -n 100").stdout;
+    assert!(tail.contains(key["kid"].as_str().unwrap()), "{tail}");
+}
+
+#[test]
 fn the_last_records_are_shown_newest_last() {
     let folder = filled();
     let tail = folder.done("audit tail -n 2").stdout;

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -79,6 +80,18 @@ fn contacts_get_tokens_with_their_clients_and_the_others_get_none() {
         let cause = explained["record"]["cause"].as_str().unwrap();
         assert!(cause.split(' ').any(|part| part == contact["why"]), "{contact}: {cause}");
     }
+}
+
+#[test]
+fn a_folder_whose_making_was_interrupted_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("directory.sqlite");
+    fs::write(&begun, "").unwrap();
+    for (path, mode) in [(folder.path(), 0o700), (&begun, 0o600)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let server = Server::start(procura().args(["demo", "--data", folder.path().to_str().unwrap()]));
+    assert_eq!(server.stop("TERM"), (Some(0), String::new()));
 }
 
 #[test]

@@ -36,6 +36,14 @@ fn every_command_has_a_help_of_its_own() {
 }
 
 #[test]
+fn help_has_the_right_article() {
+    let help = run(["application", "--help"]).ends_with(0).stdout;
+    assert!(help.contains("Add an application") && !help.contains(" a application"), "{help}");
+    let help = run(["client", "--help"]).ends_with(0).stdout;
+    assert!(help.contains("Add a client"), "{help}");
+}
+
+#[test]
 fn nouns_show_examples_and_verbs_show_the_fields() {
     for noun in ["application", "client", "contact", "mandate", "trust", "resource"] {
         assert!(run([noun, "--help"]).stdout.contains("Examples:"), "{noun}");

@@ -46,6 +46,24 @@ fn one_server_works_on_a_folder() {
 }
 
 #[test]
+fn a_journal_that_is_gone_is_no_reason_to_begin_another() {
+    let folder = Folder::new();
+    let journal = folder.path().join("journal");
+    std::fs::remove_dir_all(&journal).unwrap();
+    folder.run("audit verify").ends_with(3);
+    // Never served: all that it held are changes, and the directory has them.
+    start(&folder).stop("TERM");
+    folder.done("audit verify");
+    std::fs::remove_dir_all(&journal).unwrap();
+    for command in ["serve --listen 127.0.0.1:0", "init"] {
+        let lost = folder.run(command).ends_with(3);
+        assert!(lost.stderr.contains("journal is lost"), "{command}: {}", lost.stderr);
+    }
+    let told = folder.done("contact add CON1").stderr;
+    assert!(told.contains("not in the journal yet") && told.contains("journal is lost"), "{told}");
+}
+
+#[test]
 fn what_can_not_be_served_is_refused_before_anything_listens() {
     let missing = ran(procura().args(["serve", "--data", "/nowhere/at/all"])).ends_with(2);
     assert!(missing.stderr.contains("procura init"), "{}", missing.stderr);

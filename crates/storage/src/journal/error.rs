@@ -93,6 +93,8 @@ pub enum DamageKind {
     },
     /// A record has another hash than in a head that was signed.
     OtherHash,
+    /// The head that was kept elsewhere was not signed for this journal.
+    OtherHead,
     /// `heads.jsonl` is gone.
     HeadsMissing,
     /// A line of `heads.jsonl` is not what was signed.
@@ -145,6 +147,11 @@ impl fmt::Display for Damage {
             DamageKind::OtherHash => {
                 write!(f, "record {seq} has another hash than in the head that was signed")
             }
+            DamageKind::OtherHead => write!(
+                f,
+                "the head that was kept elsewhere, of record {seq}, is not of this journal: give one of this \
+                 folder's; if it is, the journal was replaced"
+            ),
             DamageKind::HeadsMissing => {
                 write!(f, "is missing, so nothing shows whether records up to {seq} are complete")
             }

@@ -63,8 +63,13 @@ impl<D: Disk> Reader<D> {
         let next_head = heads.next_head()?;
         let infos = self.segments()?;
         let total_bytes = infos.iter().map(|info| info.header.length).sum();
+        let chain = infos.first().map(|info| info.header.chain);
+        // Before any record: those of another journal differ in all, which would look like a change.
+        if let Some(exported) = exported.filter(|head| chain.is_some_and(|chain| chain != head.head.chain)) {
+            return Err(other_head(exported));
+        }
         let report = Report {
-            chain: infos.first().map(|info| info.header.chain),
+            chain,
             records: 0,
             segments: infos.len() as u64,
             end: End::default(),
@@ -84,6 +89,10 @@ impl<D: Disk> Reader<D> {
         }
         check.finish()
     }
+}
+
+fn other_head(exported: &SignedHead) -> JournalError {
+    Damage::new(HEADS, exported.head.seq, DamageKind::OtherHead).into()
 }
 
 struct Check<'a, D: Disk> {
@@ -204,10 +213,8 @@ impl<D: Disk> Check<'_, D> {
             if exported.head.seq > self.report.end.seq {
                 return Err(below(exported, &self.report.end));
             }
-            let known = self.heads.keys().iter().any(|key| exported.is_signed_by(key));
-            if !known || self.report.chain.is_some_and(|chain| chain != exported.head.chain) {
-                let kind = DamageKind::OtherChain;
-                return Err(Damage::new("the exported head", exported.head.seq, kind).into());
+            if !self.heads.keys().iter().any(|key| exported.is_signed_by(key)) {
+                return Err(other_head(exported));
             }
         }
         self.report.heads = self.heads.checked;

@@ -168,7 +168,7 @@ fn world_of_refusals() -> (World, Vec<String>) {
     add(&mut world, "suspended", true, three(1, &|mandate| mandate.active = false));
     add(&mut world, "not-yet", true, three(1, &|mandate| mandate.span = span(Some(now + 60), None)));
     add(&mut world, "over", true, three(1, &|mandate| mandate.span = span(None, Some(now - 60))));
-    let trusts: [(&str, Option<fn(&mut Trust, i64)>); 5] = [
+    let trusts: [(&str, Option<ChangeTrust>); 5] = [
         ("no-trust", None),
         ("withdrawn", Some(|trust, _| trust.active = false)),
         ("trust-not-yet", Some(|trust, now| trust.span = span(Some(now + 60), None))),
@@ -197,6 +197,9 @@ fn world_of_refusals() -> (World, Vec<String>) {
     }
     (world, ways)
 }
+
+/// Takes a trust out of force; told what time it is.
+type ChangeTrust = fn(&mut Trust, i64);
 
 fn clients(world: &mut World, first: u32, active: bool) {
     for client in first..first + 3 {

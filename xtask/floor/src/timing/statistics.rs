@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_large_difference_that_changes_sides_is_noise() {
-        let noisy = |at: usize| Round(vec![[1.0; 2], if at % 3 == 0 { [0.5; 2] } else { [2.0; 2] }]);
+        let noisy = |at: usize| Round(vec![[1.0; 2], if at.is_multiple_of(3) { [0.5; 2] } else { [2.0; 2] }]);
         let rounds: Vec<Round> = (0..ROUNDS).map(noisy).collect();
         assert!(!Compared::of(&rounds, 1, "noisy").is_different(0.05));
     }

@@ -136,7 +136,7 @@ fn of_refusal(plain: Told, refused: &Refused, names: &Names) -> Told {
 fn of_change(plain: Told, changed: &Changed, names: &Names) -> Told {
     let mut told = Told {
         kind: "changed",
-        cause: Some(format!("{}.{}", changed.entity, changed.action)),
+        cause: Some(cause(changed, None)),
         actor: Some(changed.actor.to_string()),
         ..plain
     };
@@ -147,10 +147,17 @@ fn of_change(plain: Told, changed: &Changed, names: &Names) -> Told {
             Entity::Contact => told.contact_id = name,
             Entity::Client => told.clients = Some(vec![name]),
             Entity::Key => told.kid = name,
-            Entity::Mandate | Entity::Trust | Entity::Resource => {}
+            // Resources have no member of their own.
+            Entity::Resource => told.cause = Some(cause(changed, name.as_deref())),
+            Entity::Mandate | Entity::Trust => {}
         }
     }
     told
+}
+
+fn cause(changed: &Changed, name: Option<&str>) -> String {
+    let cause = format!("{}.{}", changed.entity, changed.action);
+    name.map_or_else(|| cause.clone(), |name| format!("{cause} {name}"))
 }
 
 fn name(names: &Names, entity: Entity, number: u32) -> Option<String> {
@@ -160,8 +167,9 @@ fn name(names: &Names, entity: Entity, number: u32) -> Option<String> {
 impl Told {
     /// For `tail`: the record on one line.
     pub(super) fn line(&self) -> String {
+        let key = self.kid.as_ref().filter(|_| self.kind == "changed");
         let parts = [&self.application_id, &self.contact_id, &self.cause, &self.actor, &self.reference];
-        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let parts: Vec<&str> = parts.into_iter().flatten().chain(key).map(String::as_str).collect();
         let clients = self.clients.iter().flatten().map(|id| id.as_deref().unwrap_or("(erased)"));
         let all: Vec<&str> = parts.into_iter().chain(clients).collect();
         output::plain(&format!("{:>8}  {}  {:8}  {}", self.seq, self.at, self.kind, all.join("  ")))

@@ -37,7 +37,10 @@ fn read_head(path: &Path) -> Result<SignedHead, Failure> {
 fn tell(form: Form, report: &Report) -> Outcome {
     let Report { records, segments, heads, proven_to, .. } = *report;
     let mut text = format!(
-        "verified: {records} records in {segments} segments are as they were written, with {heads} signed heads\n"
+        "verified: {} in {} are as they were written, with {}\n",
+        counted(records, "record"),
+        counted(segments, "segment"),
+        counted(heads, "signed head")
     );
     text.push_str(&match report.proven_by_exported {
         Some(seq) => format!(
@@ -69,6 +72,10 @@ fn tell(form: Form, report: &Report) -> Outcome {
         "abandoned_bytes": report.abandoned_bytes,
     });
     form.print(&text, &value)
+}
+
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn progress_bar() -> ProgressBar {

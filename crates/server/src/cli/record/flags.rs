@@ -10,15 +10,14 @@ use super::Noun;
 use crate::exit::Failure;
 
 pub(super) fn add(noun: &Noun) -> Command {
-    let name = noun.entity.name();
-    let command = Command::new("add").about(format!("Add a {name}"));
+    let command = Command::new("add").about(format!("Add {}", one(noun.entity)));
     let command = with_shared(with_values(with_key(command, noun, noun.makes_ids), noun));
     if noun.makes_ids { command.after_help("Without an id one is made.") } else { command }
 }
 
 pub(super) fn update(noun: &Noun) -> Command {
-    let name = noun.entity.name();
-    let command = Command::new("update").about(format!("Change what the flags say of a {name}"));
+    let about = format!("Change what the flags say of {}", one(noun.entity));
+    let command = Command::new("update").about(about);
     with_shared(with_values(with_key(command, noun, false), noun))
         .after_help("What no flag names stays as it is; an empty value clears.")
 }
@@ -34,13 +33,13 @@ pub(super) fn list(noun: &Noun) -> Command {
 }
 
 pub(super) fn show(noun: &Noun) -> Command {
-    let command = Command::new("show").about(format!("Show all of a {}", noun.entity));
+    let command = Command::new("show").about(format!("Show all of {}", one(noun.entity)));
     Json::augment_args(Place::augment_args(with_key(command, noun, false)))
 }
 
 pub(super) fn disable(noun: &Noun) -> Command {
     let off = status_off(noun.entity).unwrap_or("off");
-    let about = format!("Set a {} to {off}: no token from then on", noun.entity);
+    let about = format!("Set {} to {off}: no token from then on", one(noun.entity));
     with_reason(with_shared(with_key(Command::new("disable").about(about), noun, false)))
 }
 
@@ -52,7 +51,7 @@ pub(super) fn remove(noun: &Noun) -> Command {
         Entity::Resource => ", with its secrets",
         _ => "",
     };
-    let about = format!("Remove a {}{hanging}", noun.entity);
+    let about = format!("Remove {}{hanging}", one(noun.entity));
     with_reason(with_shared(with_key(Command::new("remove").about(about), noun, false)))
 }
 
@@ -180,6 +179,12 @@ pub(super) fn has_pair(entity: Entity) -> bool {
 }
 
 /// Several of them, in words.
+/// With its article.
+pub(in crate::cli) fn one(entity: Entity) -> String {
+    let article = if entity == Entity::Application { "an" } else { "a" };
+    format!("{article} {entity}")
+}
+
 pub(super) fn plural(entity: Entity) -> String {
     format!("{entity}s")
 }

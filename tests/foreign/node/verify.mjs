@@ -107,7 +107,7 @@ function verifyAccessToken(demo, contact, claims) {
   }
   const held = claims.mandates.map((group) => group.permissions);
   const heldByAll = held[0].filter((name) => held.every((names) => names.includes(name)));
-  equal(claims.scope, ["openid", ...heldByAll].sort().join(" "), "scope");
+  equal(claims.scope, ["openid", ...[...heldByAll].sort()].join(" "), "scope");
 }
 
 // The checks above can fail: the same library refuses what was tampered with or misplaced.

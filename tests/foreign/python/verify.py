@@ -131,7 +131,7 @@ def verify_access_token(demo, contact, token, claims):
     everyone = [client for group in mandates for client in group["clients"]]
     equal(sorted(everyone), sorted(contact["clients"]), "clients of the access token, each once")
     held_by_all = set.intersection(*[set(group["permissions"]) for group in mandates])
-    equal(claims["scope"], " ".join(sorted(held_by_all | {"openid"})), "scope")
+    equal(claims["scope"], " ".join(["openid", *sorted(held_by_all)]), "scope")
 
 
 def refused_elsewhere(demo, keys, answer):

@@ -10,6 +10,9 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use super::{LONGEST_ROW, bad};
 
+/// U+FEFF in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads the lines of a file of JSON lines. Empty ones are skipped.
 pub(super) fn lines(source: impl Read + Send, entity: Entity) -> impl Iterator<Item = Line> + Send {
     Lines { source: BufReader::with_capacity(1 << 16, source), entity, number: 0, over: false }
@@ -30,6 +33,10 @@ impl<R: Read> Iterator for Lines<R> {
             self.number += 1;
             let mut bytes = Vec::new();
             let read = (&mut self.source).take(LONGEST_ROW as u64 + 1).read_until(b'\n', &mut bytes);
+            // Some editors put a byte order mark before the first line.
+            if self.number == 1 && bytes.starts_with(MARK) {
+                bytes.drain(..MARK.len());
+            }
             let line = match read {
                 Ok(0) => return None,
                 Ok(read) if read > LONGEST_ROW => bad(self.number, "is longer than 1 MiB"),
@@ -114,6 +121,14 @@ mod tests {
                 "7: application app_9",
             ]
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_stand_before_the_first_line_only() {
+        let told = told(
+            b"\xef\xbb\xbf{\"application_id\":\"app_1\"}\r\n\xef\xbb\xbf{\"application_id\":\"app_2\"}\r\n",
+        );
+        assert_eq!(told, ["1: application app_1", "2: expected value"]);
     }
 
     #[test]

@@ -47,6 +47,7 @@ macro_rules! administration_contract_tests {
             records::a_pair_needs_both_its_records
             records::a_trust_names_only_contacts_that_are_there
             records::disabling_uses_the_word_of_each_kind
+            records::a_trust_that_is_withdrawn_says_why
             records::removing_takes_along_what_hangs_on_it
             records::a_number_is_never_used_twice
             records::the_built_in_resource_stays_and_is_nobodys_own

@@ -27,7 +27,7 @@ struct Arguments {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Why, for whoever reads the list of changes
+    /// Why. Stays a day with the change; the reasons of trusts are a column
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]

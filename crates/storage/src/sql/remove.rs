@@ -11,7 +11,8 @@ use super::text::{application, log, mandate, resource, secret, trust};
 use super::writing::Writing;
 use super::{CellsExt, Sql, Value, one_integer, one_text};
 
-/// Switches a record off.
+/// Switches a record off. A record that keeps its reason keeps this one from now on: why a trust was
+/// withdrawn is what will be asked, no longer why it was given.
 pub(crate) fn disable(writing: &mut Writing<'_>, key: &Key) -> Result<Disable, StoreError> {
     let Some(before) = get(writing.sql, key)? else { return Ok(Disable::NotFound) };
     if !before.is_on() {
@@ -20,6 +21,11 @@ pub(crate) fn disable(writing: &mut Writing<'_>, key: &Key) -> Result<Disable, S
     let mut after = before.clone();
     if let Some(at) = fields::position(key.entity(), "status") {
         after.values[at] = fields::status_off(key.entity()).map(str::to_owned);
+    }
+    if let (Some(at), Some(reason)) = (fields::position(key.entity(), "reason"), &writing.context.reason)
+        && let Ok(reason) = fields::of(key.entity())[at].kind.read(reason)
+    {
+        after.values[at] = reason;
     }
     save(writing, &before, &after, Action::Disable)?;
     Ok(Disable::Disabled)

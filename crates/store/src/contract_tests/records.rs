@@ -3,7 +3,9 @@
 use procura_protocol::ids::ResourceId;
 
 use super::{Harness, context, everything, get, key, put, row, small_world};
-use crate::administration::{Add, Administration, BuiltIn, Disable, ListQuery, Put, Refusal, Remove, Update};
+use crate::administration::{
+    Add, Administration, BuiltIn, ChangeContext, Disable, ListQuery, Put, Refusal, Remove, Update,
+};
 use crate::change::Entity;
 use crate::fields::{self, Invalid};
 
@@ -176,6 +178,15 @@ pub async fn disabling_uses_the_word_of_each_kind(harness: &impl Harness) {
         assert_eq!(directory.disable(context(), key).await.unwrap(), Disable::AlreadyOff, "{entity}");
         assert_eq!(get(&directory, entity, parts, "status").await.as_deref(), Some(word));
     }
+}
+
+pub async fn a_trust_that_is_withdrawn_says_why(harness: &impl Harness) {
+    let directory = harness.open();
+    small_world(&directory).await;
+    let parts = &["cli", "app_1"];
+    let why = ChangeContext { reason: Some("letter of 3 May".to_owned()), ..context() };
+    directory.disable(why, key(Entity::Trust, parts)).await.unwrap();
+    assert_eq!(get(&directory, Entity::Trust, parts, "reason").await.as_deref(), Some("letter of 3 May"));
 }
 
 pub async fn removing_takes_along_what_hangs_on_it(harness: &impl Harness) {

@@ -161,12 +161,9 @@ fn value_name(kind: Kind) -> &'static str {
 }
 
 fn with_reason(command: Command) -> Command {
-    command.arg(
-        Arg::new("reason")
-            .long("reason")
-            .value_name("TEXT")
-            .help("Why, for whoever reads the list of changes; never goes to the journal"),
-    )
+    command.arg(Arg::new("reason").long("reason").value_name("TEXT").help(
+        "Why. A trust keeps it; otherwise it stays a day with the change and never goes to the journal",
+    ))
 }
 
 fn with_shared(command: Command) -> Command {

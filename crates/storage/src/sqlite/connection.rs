@@ -10,8 +10,9 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Row, ToSql};
 
 use crate::sql::{Cells, Sql, Value};
 
-/// How long to wait for another process's write lock.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long a change waits for another to end. An import holds the lock for as long as it runs, and a
+/// revocation made meanwhile has to come after it, not to fail.
+const BUSY: Duration = Duration::from_secs(60);
 /// Texts that stay prepared; there are fewer.
 const PREPARED: usize = 128;
 /// Pages in memory, in KiB. What writes needs room for the indexes of a large import, and takes it only

@@ -130,7 +130,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         path: "journal.segment_bytes",
         kind: Kind::Whole { min: 1 << 20, max: 1 << 32 },
         default: Default::Toml("16777216"),
-        about: "Size of a segment file. Two are made ahead, so a small disk wants small segments.",
+        about: "Size of a segment file. The next is made ahead, so a small disk wants small segments.",
     },
     Setting {
         path: "journal.queue",

@@ -18,14 +18,19 @@
 //!   what it becomes.
 //! * A new **path**: [`paths`], once; the router, the metadata, the OpenAPI test and the SDK read it.
 
+pub mod access_token;
 pub mod algorithm;
 pub mod basic;
 pub mod claims;
+mod coded;
 pub mod contact_token;
 pub mod error;
+pub mod events;
 pub mod form;
 pub mod ids;
 mod json;
+pub mod mark;
+pub mod mark_view;
 pub mod metadata;
 pub mod parameters;
 pub mod paths;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use procura_protocol::coded;
 use procura_protocol::time::UnixMillis;
 
 use crate::records::Version;
@@ -53,42 +54,6 @@ impl fmt::Display for Actor {
         }
     }
 }
-
-macro_rules! coded {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum $name { $($(#[$vdoc])* $variant = $code,)* }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
-
-            /// The number that stands in tables and in the journal; never changes its meaning.
-            pub const fn code(self) -> u8 {
-                self as u8
-            }
-
-            /// The one with that number, if there is one.
-            pub fn from_code(code: u8) -> Option<$name> {
-                Self::ALL.iter().copied().find(|value| value.code() == code)
-            }
-
-            /// The word for people and for exports.
-            pub const fn name(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    };
-}
-pub(crate) use coded;
 
 coded! {
     /// A kind of record.

@@ -7,10 +7,11 @@
 
 use std::future::Future;
 
+use procura_protocol::coded;
 use procura_protocol::time::{UnixMillis, UnixSeconds};
 use thiserror::Error;
 
-use crate::change::{Action, Actor, ChangeSeq, Entity, coded};
+use crate::change::{Action, Actor, ChangeSeq, Entity};
 use crate::records::{ApplicationNo, ClientNo, ContactNo, KeyNo, RandomId, ResourceNo, Version};
 
 /// Where records go.

@@ -1,38 +1,15 @@
-//! Marks: what kills tokens that are already out (DESIGN of revocation: `docs/contract.md`).
+//! Marks as they are kept: [`procura_protocol::mark`] says what they are.
 //!
-//! A mark kills every token that it matches and that was decided on a lower version; a mark on a token
-//! or on a key kills whatever the version. It is kept until the latest `exp` of any token it can hit,
-//! plus [`KEEP_BEYOND_EXPIRY`] seconds.
+//! A mark is kept until the latest `exp` of any token it can hit, plus [`KEEP_BEYOND_EXPIRY`] seconds.
 
 use procura_protocol::time::UnixSeconds;
 
-use crate::change::coded;
 use crate::records::Version;
+
+pub use procura_protocol::mark::{MarkKind, subject_text};
 
 /// Seconds that a mark is kept after the last token that it can hit has expired.
 pub const KEEP_BEYOND_EXPIRY: i64 = 60;
-
-coded! {
-    /// What a mark hits.
-    MarkKind {
-        /// One token, by its `jti`.
-        Token = 1 "token",
-        /// Every token for a contact.
-        Contact = 2 "contact",
-        /// Every token that lists a client.
-        Client = 3 "client",
-        /// Every token of an application.
-        Application = 4 "application",
-        /// Every token of an application that lists a client.
-        Trust = 5 "trust",
-        /// Every token for a contact that lists a client.
-        Mandate = 6 "mandate",
-        /// Every token that a key signed.
-        Key = 7 "key",
-        /// Every token.
-        All = 8 "all",
-    }
-}
 
 /// A revocation, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +26,4 @@ pub struct Mark {
     pub version: Version,
     /// When the last token that it can hit is gone for sure.
     pub keep_until: UnixSeconds,
-}
-
-/// What [`Mark::subject`] is the SHA-256 of: the kind's name and the id or the two ids, separated by a
-/// character that no id can hold.
-pub fn subject_text(kind: MarkKind, id: &str, second: Option<&str>) -> String {
-    match second {
-        Some(second) => format!("{kind}\n{id}\n{second}"),
-        None => format!("{kind}\n{id}"),
-    }
 }

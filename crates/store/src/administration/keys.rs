@@ -6,8 +6,8 @@
 use procura_protocol::algorithm::Algorithm;
 use procura_protocol::time::UnixSeconds;
 
-use crate::change::coded;
 use crate::records::KeyNo;
+use procura_protocol::coded;
 
 coded! {
     /// What a key signs.

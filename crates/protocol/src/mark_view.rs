@@ -20,15 +20,11 @@ use crate::time::UnixSeconds;
 pub struct MarkView {
     capacity: usize,
     /// Subject of a mark on all tokens: what nothing narrower is left for.
-    everything: Key,
-    marks: HashMap<Key, Entry>,
+    everything: MarkSubject,
+    marks: HashMap<MarkSubject, Entry>,
     applications: Applications,
     collapsed: u64,
 }
-
-/// Half of a SHA-256: two subjects that agree in it are not to be found, and if they were, a token too
-/// many would be refused.
-type Key = [u8; 16];
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -42,9 +38,9 @@ struct Entry {
 /// Whom marks belong to, each once, with how many marks collapse into one on it.
 #[derive(Debug, Clone, Default)]
 struct Applications {
-    places: HashMap<Key, u32>,
+    places: HashMap<MarkSubject, u32>,
     /// Subject of the mark on it, and how many marks it has that would collapse.
-    counts: Vec<(Key, u32)>,
+    counts: Vec<(MarkSubject, u32)>,
 }
 
 /// Belongs to no application, or must stay as it is.
@@ -58,7 +54,7 @@ impl MarkView {
     pub fn new(capacity: usize, everything: MarkSubject) -> MarkView {
         MarkView {
             capacity: capacity.max(2),
-            everything: key(everything),
+            everything,
             marks: HashMap::new(),
             applications: Applications::default(),
             collapsed: 0,
@@ -69,7 +65,7 @@ impl MarkView {
     pub fn add(&mut self, mark: &ToldMark) {
         let own = mark.application.is_some_and(|application| application == mark.subject);
         let application = match mark.application {
-            Some(application) if !own => self.applications.place(key(application)),
+            Some(application) if !own => self.applications.place(application),
             _ => NOBODY,
         };
         let entry = Entry {
@@ -78,7 +74,7 @@ impl MarkView {
             application,
             any_version: mark.any_version,
         };
-        self.insert(key(mark.subject), entry);
+        self.insert(mark.subject, entry);
         if self.marks.len() > self.capacity {
             self.collapse();
         }
@@ -89,9 +85,9 @@ impl MarkView {
         if self.marks.is_empty() {
             return false;
         }
-        subjects.into_iter().any(|subject| {
-            self.marks.get(&key(*subject)).is_some_and(|mark| mark.any_version || dv < mark.version)
-        })
+        subjects
+            .into_iter()
+            .any(|subject| self.marks.get(subject).is_some_and(|mark| mark.any_version || dv < mark.version))
     }
 
     /// Forgets marks that can hit nothing any more.
@@ -108,6 +104,17 @@ impl MarkView {
             self.marks.shrink_to_fit();
         }
         self.applications.forget_idle(&mut self.marks);
+    }
+
+    /// All marks, in no order, as they may be told to somebody else.
+    pub fn marks(&self) -> impl Iterator<Item = ToldMark> + '_ {
+        self.marks.iter().map(|(subject, mark)| ToldMark {
+            subject: *subject,
+            version: mark.version,
+            any_version: mark.any_version,
+            keep_until: UnixSeconds(mark.keep_until.into()),
+            application: self.applications.counts.get(mark.application as usize).map(|(subject, _)| *subject),
+        })
     }
 
     /// How many marks there are.
@@ -129,13 +136,13 @@ impl MarkView {
     pub fn memory(&self) -> usize {
         // A table keeps an eighth of its places free, and a byte of control for each.
         let table = |capacity: usize, entry: usize| capacity * 8 / 7 * (entry + 1);
-        table(self.marks.capacity(), size_of::<(Key, Entry)>())
-            + table(self.applications.places.capacity(), size_of::<(Key, u32)>())
-            + self.applications.counts.capacity() * size_of::<(Key, u32)>()
+        table(self.marks.capacity(), size_of::<(MarkSubject, Entry)>())
+            + table(self.applications.places.capacity(), size_of::<(MarkSubject, u32)>())
+            + self.applications.counts.capacity() * size_of::<(MarkSubject, u32)>()
     }
 
-    fn insert(&mut self, key: Key, entry: Entry) {
-        let stood = self.marks.get(&key).copied();
+    fn insert(&mut self, subject: MarkSubject, entry: Entry) {
+        let stood = self.marks.get(&subject).copied();
         let entry = match stood {
             None => entry,
             Some(stood) => Entry {
@@ -152,7 +159,7 @@ impl MarkView {
         {
             *count += 1;
         }
-        self.marks.insert(key, entry);
+        self.marks.insert(subject, entry);
     }
 
     fn collapse(&mut self) {
@@ -161,7 +168,7 @@ impl MarkView {
         let most = counts.max_by_key(|(_, (_, count))| *count).filter(|(_, (_, count))| *count > 1);
         match most.map(|(place, (key, _))| (place as u32, *key)) {
             Some((place, application)) => {
-                self.replace(application, |_, mark| mark.application == place);
+                self.replace(application, |mark| mark.application == place);
                 if let Some((_, count)) = self.applications.counts.get_mut(place as usize) {
                     *count = 0;
                 }
@@ -169,10 +176,10 @@ impl MarkView {
             None => {
                 let everything = self.everything;
                 // Marks on an application came from an operator, or from a collapse.
-                self.replace(everything, |_, mark| mark.application == NOBODY && !mark.any_version);
+                self.replace(everything, |mark| mark.application == NOBODY && !mark.any_version);
                 if self.marks.len() > self.capacity {
                     // More applications than the capacity, with one mark each.
-                    self.replace(everything, |_, mark| mark.application != NOBODY);
+                    self.replace(everything, |mark| mark.application != NOBODY);
                     self.applications = Applications::default();
                 }
             }
@@ -181,11 +188,11 @@ impl MarkView {
 
     /// Puts one mark in the place of several. Theirs hit whatever the version because a token's own
     /// version is always lower than its mark's; the wider one must spare tokens that came later.
-    fn replace(&mut self, wider: Key, narrower: impl Fn(&Key, &Entry) -> bool) {
+    fn replace(&mut self, wider: MarkSubject, narrower: impl Fn(&Entry) -> bool) {
         let mut all = Entry { version: 0, keep_until: 0, application: NOBODY, any_version: false };
         let mut found = false;
-        self.marks.retain(|key, mark| {
-            let goes = narrower(key, mark);
+        self.marks.retain(|_, mark| {
+            let goes = narrower(mark);
             if goes {
                 found = true;
                 all.version = all.version.max(mark.version);
@@ -200,7 +207,7 @@ impl MarkView {
 }
 
 impl Applications {
-    fn place(&mut self, application: Key) -> u32 {
+    fn place(&mut self, application: MarkSubject) -> u32 {
         let next = self.counts.len() as u32;
         let place = *self.places.entry(application).or_insert(next);
         if place == next {
@@ -210,7 +217,7 @@ impl Applications {
     }
 
     /// Gives up the places of applications without marks, once they are most of all.
-    fn forget_idle(&mut self, marks: &mut HashMap<Key, Entry>) {
+    fn forget_idle(&mut self, marks: &mut HashMap<MarkSubject, Entry>) {
         let busy = self.counts.iter().filter(|(_, count)| *count > 0).count();
         if self.counts.len() < 64 || busy * 2 > self.counts.len() {
             return;
@@ -232,10 +239,6 @@ impl Applications {
             mark.application = moved.get(mark.application as usize).copied().unwrap_or(NOBODY);
         }
     }
-}
-
-fn key(subject: MarkSubject) -> Key {
-    std::array::from_fn(|at| subject.0[at])
 }
 
 /// Until 2106; later is then.
@@ -334,6 +337,17 @@ mod tests {
         }
         assert!(view.len() <= MarkView::USUAL_CAPACITY);
         assert!(view.memory() < 10_000_000, "{}", view.memory());
+    }
+
+    #[test]
+    fn what_is_told_to_somebody_else_makes_the_same_view() {
+        let mut view = MarkView::new(10, ALL);
+        for mark in [token(1, 0, 3), token(2, 1, 7), on_contact(5, 9)] {
+            view.add(&mark);
+        }
+        let mut told: Vec<_> = view.marks().collect();
+        told.sort_by_key(|mark| mark.subject);
+        assert_eq!(told, [token(1, 0, 3), token(2, 1, 7), on_contact(5, 9)]);
     }
 
     proptest! {

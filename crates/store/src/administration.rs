@@ -6,6 +6,7 @@
 
 mod keys;
 mod outcome;
+mod revocation;
 
 use std::future::Future;
 
@@ -24,6 +25,7 @@ pub use outcome::{
     Add, AddSecret, BadLine, BuiltIn, Disable, Erase, ImportReport, MAX_BAD_LINES, Put, Refusal, Remove,
     RetireSecret, StoreError, Update,
 };
+pub use revocation::{Revocation, Revoke, TokenToRevoke};
 
 /// Who changes something, when, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +175,14 @@ pub trait Administration: Send + Sync + 'static {
         key: KeyNo,
         successor: Option<NewKey>,
     ) -> impl Future<Output = Result<RevokeKey, StoreError>> + Send;
+
+    /// Marks tokens that are out, without changing a record. What is marked is in force for new decisions
+    /// as it was: only tokens of before die.
+    fn revoke(
+        &self,
+        context: ChangeContext,
+        revocation: Revocation,
+    ) -> impl Future<Output = Result<Revoke, StoreError>> + Send;
 
     /// Replaces what is sealed, all at once: private halves, and the facts whose values are sealed. Must
     /// name every key that has a private half, else nothing is done and the answer is `false`.

@@ -5,7 +5,7 @@ use std::fmt;
 use procura_protocol::coded;
 use procura_protocol::time::UnixMillis;
 
-use crate::records::Version;
+use crate::records::{ApplicationNo, ContactNo, Version};
 
 /// Number of a row of the `change` table; commit order, without gaps until old rows are trimmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -44,6 +44,18 @@ pub enum Actor {
     },
     /// The server itself: rotation, sweeping.
     Server,
+    /// An application that asked for it: it revoked a token of its own.
+    Application {
+        /// Its number.
+        application: ApplicationNo,
+    },
+    /// A contact, for whom an application acted.
+    Contact {
+        /// Number of the contact.
+        contact: ContactNo,
+        /// Number of the application.
+        application: ApplicationNo,
+    },
 }
 
 impl fmt::Display for Actor {
@@ -51,6 +63,10 @@ impl fmt::Display for Actor {
         match self {
             Actor::Operator { uid } => write!(f, "uid:{uid}"),
             Actor::Server => f.write_str("server"),
+            Actor::Application { application } => write!(f, "application:{application}"),
+            Actor::Contact { contact, application } => {
+                write!(f, "contact:{contact} through application:{application}")
+            }
         }
     }
 }
@@ -72,6 +88,9 @@ coded! {
         Resource = 6 "resource",
         /// A signing key.
         Key = 7 "key",
+        /// Tokens that are out: what a mark was put on that no change of a record made. The number is the
+        /// application's, 0 if it is not about one; the client's is 0.
+        Token = 8 "token",
     }
 }
 

@@ -72,7 +72,7 @@ pub fn of(entity: Entity) -> &'static [Field] {
         Entity::Mandate => MANDATE,
         Entity::Trust => TRUST,
         Entity::Resource => RESOURCE,
-        Entity::Key => &[],
+        Entity::Key | Entity::Token => &[],
     }
 }
 
@@ -88,7 +88,7 @@ pub fn status_off(entity: Entity) -> Option<&'static str> {
         Entity::Contact | Entity::Application | Entity::Resource => Some("disabled"),
         Entity::Mandate => Some("suspended"),
         Entity::Trust => Some("withdrawn"),
-        Entity::Key => None,
+        Entity::Key | Entity::Token => None,
     }
 }
 

@@ -4,10 +4,10 @@
 //! times and never sees a private half that is not sealed.
 
 use procura_protocol::algorithm::Algorithm;
+use procura_protocol::coded;
 use procura_protocol::time::UnixSeconds;
 
 use crate::records::KeyNo;
-use procura_protocol::coded;
 
 coded! {
     /// What a key signs.

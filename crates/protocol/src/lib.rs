@@ -18,6 +18,7 @@
 //!   what it becomes.
 //! * A new **path**: [`paths`], once; the router, the metadata, the OpenAPI test and the SDK read it.
 
+pub mod about_token;
 pub mod access_token;
 pub mod algorithm;
 pub mod basic;
@@ -28,6 +29,7 @@ pub mod error;
 pub mod events;
 pub mod form;
 pub mod ids;
+pub mod introspection;
 mod json;
 pub mod mark;
 pub mod mark_view;
@@ -37,4 +39,5 @@ pub mod paths;
 pub mod permission;
 pub mod scope;
 pub mod secret;
+mod shape;
 pub mod time;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_engine::{Engine, Settings};
+use procura_http::connection::Drain;
 use procura_http::limits::Limits;
 use procura_http::listener::{self, Listener};
 use procura_jose::{RsaPool, SystemRandom};
@@ -94,13 +95,13 @@ impl Bound {
         let (directory, following) = follow(&installation, &keys, &changed)?;
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
         record_start(&engine, &installation, directory.version()).await?;
-        let limits = limits(&installation);
-        let routes = procura_http::router(Arc::clone(&engine), limits)
+        let (limits, drain) = (limits(&installation), Drain::new());
+        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone())
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
-        let served = tokio::spawn(listener.serve(routes, limits, stop));
+        let served = tokio::spawn(listener.serve(routes, limits, drain, stop));
         tracing::info!(%address, issuer, "serving");
         Ok(Running { installation, engine, following, tasks, served, address, issuer, resource })
     }
@@ -230,6 +231,9 @@ async fn engine(
     let settings = Settings {
         issuer: issuer.into(),
         lifetime: i64::try_from(installation.config.tokens.lifetime).unwrap_or(i64::MAX),
+        longest_lifetime: super::LONGEST_LIFETIME,
+        token_marks_per_application: installation.config.limits.token_marks_per_application,
+        revocations_per_minute: installation.config.limits.revocations_per_minute,
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };

@@ -17,7 +17,7 @@ pub fn basic(data: &[u8]) -> bool {
     let Some(secret) = credentials.secret.expose_str() else {
         panic!("a secret that is no text");
     };
-    let pair = format!("{}:{}", escape(&credentials.application_id), escape(secret));
+    let pair = format!("{}:{}", escape(&credentials.id), escape(secret));
     let header = format!("Basic {}", STANDARD.encode(pair));
     if header.len() > MAX_HEADER_LENGTH {
         return true;
@@ -25,7 +25,7 @@ pub fn basic(data: &[u8]) -> bool {
     let Authorization::Basic(again) = read_authorization([header.as_bytes()]) else {
         panic!("credentials that were read can't be read when they are written again");
     };
-    assert_eq!(again.application_id, credentials.application_id);
+    assert_eq!(again.id, credentials.id);
     assert_eq!(again.secret.expose(), credentials.secret.expose());
     true
 }

@@ -13,10 +13,10 @@ use crate::{Engine, Unavailable};
 /// What a request brought to prove who it is.
 #[derive(Debug)]
 pub enum Presented<'a> {
-    /// An id and a secret, by Basic or by form.
+    /// An id (of an application, or of a resource where those may ask) and a secret, by Basic or by form.
     Secret {
         /// The id as it was sent.
-        application_id: Cow<'a, str>,
+        id: Cow<'a, str>,
         /// The secret as it was sent.
         secret: Secret,
     },
@@ -66,9 +66,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let directory = self.store.directory()?;
         let now = self.now()?;
         let found = match presented {
-            Presented::Secret { application_id, secret } => {
-                let application = directory.application(application_id);
-                let fits = holds(application.map_or(&[][..], |found| &found.secrets), secret);
+            Presented::Secret { id, secret } => {
+                let application = directory.application(id);
+                let fits = fitting(application.map_or(&[][..], |found| &found.secrets), secret).is_some();
                 (application.cloned(), fits)
             }
             Presented::Nothing => (None, false),
@@ -88,13 +88,16 @@ impl<S: Store, J: Journal> Engine<S, J> {
 /// How many secrets are compared, always.
 const LIVE_SECRETS: usize = 2;
 
-fn holds(live: &[SecretHash], presented: &Secret) -> bool {
+/// The one of the live secrets that was presented, if one was; always as many comparisons.
+pub(crate) fn fitting(live: &[SecretHash], presented: &Secret) -> Option<SecretHash> {
     let digest = sha256(presented.expose());
-    let mut fits = false;
+    let mut fits = None;
     for at in 0..live.len().max(LIVE_SECRETS) {
         // Nothing hashes to zeros, so an absent secret fits nothing.
-        let hash = live.get(at).map_or([0; 32], |hash| hash.0);
-        fits |= constant_time_eq(&hash, &digest);
+        let hash = live.get(at).copied().unwrap_or(SecretHash([0; 32]));
+        if constant_time_eq(&hash.0, &digest) {
+            fits = Some(hash);
+        }
     }
     fits
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use procura_protocol::time::UnixMillis;
 use procura_store::Clock;
@@ -37,6 +38,11 @@ impl ClockWatch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> ClockWatch {
         let offset = offset(&*clock);
         ClockWatch { clock, offset, state: AtomicU8::new(BELIEVED) }
+    }
+
+    /// Time since some fixed point of this process.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
     }
 
     /// The wall clock, if it can be believed.

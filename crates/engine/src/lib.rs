@@ -24,23 +24,30 @@ pub mod available_contacts;
 pub mod clock_watch;
 pub mod contact_token;
 pub mod explain;
+pub mod introspection;
+mod presented_token;
+pub mod resource_auth;
+pub mod revocation;
 pub mod rule;
 pub mod token_id;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use procura_jose::digest::hmac_sha256;
 use procura_jose::random::Random;
 use procura_jose::ring::Keys;
 use procura_protocol::time::UnixMillis;
+use procura_store::administration::StoreError;
 use procura_store::journal::{AskedFor, JournalUnavailable};
 use procura_store::records::{ContactNo, RandomId};
-use procura_store::{Clock, Directory, Journal, NotFresh, Store};
+use procura_store::{Clock, Directory, Journal, NotFresh, Revocations, Store};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
+use revocation::RevocationBudget;
 
 /// Everything that decisions are made with.
 pub struct Engine<S, J> {
@@ -51,6 +58,7 @@ pub struct Engine<S, J> {
     random: Arc<dyn Random>,
     settings: Settings,
     failures: AuthenticationFailureCount,
+    revocation_budget: RevocationBudget,
 }
 
 /// What an operator may set about tokens.
@@ -59,6 +67,13 @@ pub struct Settings {
     pub issuer: Box<str>,
     /// Longest life of a token in seconds.
     pub lifetime: i64,
+    /// Longest life that any configuration gives a token, in seconds: how long a mark has something to
+    /// hit.
+    pub longest_lifetime: i64,
+    /// Marks on single tokens that one application may have; beyond it all of its tokens are marked.
+    pub token_marks_per_application: u32,
+    /// Tokens that one application may end in a minute.
+    pub revocations_per_minute: u32,
     /// Longest access token in bytes; it travels in a header.
     pub max_access_token_bytes: usize,
     /// Key of the HMAC that stands in the journal for contacts that do not exist. One per installation.
@@ -86,6 +101,18 @@ pub enum Unavailable {
     /// Signing failed or is overloaded.
     #[error("signing failed or is overloaded")]
     Signing,
+    /// A change could not be written, or is not in force yet.
+    #[error("the change could not be written, or is not in force yet")]
+    NotChanged,
+}
+
+impl Unavailable {
+    /// The store failed; why is logged here, and nowhere else.
+    fn not_changed(error: &StoreError) -> Unavailable {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, "what a request asked to change could not be written");
+        Unavailable::NotChanged
+    }
 }
 
 impl<S: Store, J: Journal> Engine<S, J> {
@@ -106,12 +133,28 @@ impl<S: Store, J: Journal> Engine<S, J> {
             random,
             settings,
             failures: AuthenticationFailureCount::default(),
+            revocation_budget: RevocationBudget::default(),
         }
     }
 
     /// The directory that decisions are made on now.
     pub fn directory(&self) -> Result<Arc<Directory>, NotFresh> {
         self.store.directory()
+    }
+
+    /// How long ago the directory that decisions are made on was confirmed.
+    pub fn directory_age(&self) -> Duration {
+        self.store.age()
+    }
+
+    /// The marks that are kept, for the stream that guards follow.
+    pub fn revocations(&self) -> &Arc<Revocations> {
+        self.store.revocations()
+    }
+
+    /// Time since some fixed point of this process.
+    pub fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
     }
 
     /// The journal, for what is recorded beside decisions.

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::header::CONTENT_TYPE;
+use http::Request;
 use http::request::Parts;
-use http::{HeaderMap, Request};
 use percent_encoding::percent_decode_str;
 use procura_engine::contact_token::{ContactToken, ContactTokenError};
 use procura_protocol::contact_token::{ContactTokenRequest, ContactTokenResponse, TokenType};
@@ -18,7 +17,7 @@ use procura_store::{Journal, Store};
 
 use crate::connection::read_body;
 use crate::routes::App;
-use crate::{answer, credentials};
+use crate::{answer, credentials, form};
 
 /// The route's handler.
 pub(crate) async fn post<S: Store, J: Journal>(
@@ -30,7 +29,7 @@ pub(crate) async fn post<S: Store, J: Journal>(
         Ok(body) => body,
         Err(error) => return answer::unreadable(error),
     };
-    if !body.is_empty() && !is_form(&head.headers) {
+    if !body.is_empty() && !form::is_form(&head.headers) {
         return answer::refuse_with(ErrorCode::UnsupportedMediaType);
     }
     match issue(&app, &head, &body).await {
@@ -47,8 +46,8 @@ async fn issue<S: Store, J: Journal>(
     let query = head.uri.query().unwrap_or_default().as_bytes();
     let mut request =
         ContactTokenRequest::parse(body, query).map_err(|error| answer::refuse(&error.into()))?;
-    let form = std::mem::take(&mut request.credentials);
-    let presented = credentials::from_header_or_form(&head.headers, form)
+    let in_form = std::mem::take(&mut request.credentials);
+    let presented = credentials::from_header_or_form(&head.headers, in_form)
         .map_err(|two| answer::refuse(&AuthErrorMessage::from(two)))?;
     let application = app
         .engine
@@ -79,14 +78,4 @@ fn render(token: &ContactToken) -> Response {
 fn contact_id(path: &str) -> Cow<'_, str> {
     percent_decode_str(path.strip_prefix(paths::TOKEN_FOR_CONTACT_PREFIX).unwrap_or_default())
         .decode_utf8_lossy()
-}
-
-/// A body may come without a type, as a form, or as `*/*`, which the published description says.
-fn is_form(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let Some(declared) = types.next() else { return true };
-    let Ok(declared) = declared.to_str() else { return false };
-    let essence = declared.split(';').next().unwrap_or_default().trim();
-    types.next().is_none()
-        && (essence == "*/*" || essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }

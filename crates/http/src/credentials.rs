@@ -24,9 +24,7 @@ impl From<TwoMethods> for AuthErrorMessage {
 /// From the header alone, for endpoints without a form.
 pub(crate) fn from_header(headers: &HeaderMap) -> Presented<'static> {
     match read_header(headers) {
-        Authorization::Basic(basic) => {
-            Presented::Secret { application_id: Cow::Owned(basic.application_id), secret: basic.secret }
-        }
+        Authorization::Basic(basic) => Presented::Secret { id: Cow::Owned(basic.id), secret: basic.secret },
         Authorization::Absent | Authorization::OtherScheme | Authorization::Malformed => Presented::Nothing,
     }
 }
@@ -37,14 +35,12 @@ pub(crate) fn from_header_or_form<'a>(
     form: FormCredentials<'a>,
 ) -> Result<Presented<'a>, TwoMethods> {
     match (read_header(headers), form.client_id, form.client_secret) {
-        (Authorization::Absent, Some(application_id), Some(secret)) => {
-            Ok(Presented::Secret { application_id, secret })
-        }
+        (Authorization::Absent, Some(id), Some(secret)) => Ok(Presented::Secret { id, secret }),
         (Authorization::Absent, _, _) => Ok(Presented::Nothing),
         (_, _, Some(_)) => Err(TwoMethods),
-        (Authorization::Basic(basic), Some(id), None) if *id != *basic.application_id => Err(TwoMethods),
+        (Authorization::Basic(basic), Some(id), None) if *id != *basic.id => Err(TwoMethods),
         (Authorization::Basic(basic), _, None) => {
-            Ok(Presented::Secret { application_id: Cow::Owned(basic.application_id), secret: basic.secret })
+            Ok(Presented::Secret { id: Cow::Owned(basic.id), secret: basic.secret })
         }
         (Authorization::OtherScheme | Authorization::Malformed, _, None) => Ok(Presented::Nothing),
     }

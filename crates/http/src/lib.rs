@@ -17,12 +17,15 @@
 //! **To add a bound on callers**: a field of [`limits::Limits`], the place in [`connection`] that sees it
 //! broken, and a test in `tests/connection/` that breaks it.
 
+mod about_token;
 mod answer;
 mod available_contacts;
 pub mod connection;
 mod contact_token;
 mod credentials;
 pub mod documents;
+mod events;
+mod form;
 mod health;
 pub mod limits;
 pub mod listener;

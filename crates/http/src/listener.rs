@@ -52,12 +52,18 @@ impl Listener {
     }
 
     /// See [`serve`].
-    pub async fn serve<S>(self, service: S, limits: Limits, shutdown: impl Future<Output = ()>) -> usize
+    pub async fn serve<S>(
+        self,
+        service: S,
+        limits: Limits,
+        drain: Drain,
+        shutdown: impl Future<Output = ()>,
+    ) -> usize
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send + 'static,
     {
-        serve(self, service, limits, shutdown).await
+        serve(self, service, limits, drain, shutdown).await
     }
 }
 
@@ -85,6 +91,8 @@ impl Accept for Listener {
 
 /// Accepts and serves until `shutdown` is ready, then finishes what was accepted.
 ///
+/// `drain` is what tells connections to end, and whatever else shares it.
+///
 /// With `limits.connections` open none is accepted until one ends. After `shutdown` the source is
 /// dropped, idle connections close, requests in flight are answered (`Connection: close`), and what is
 /// left after `limits.drain` is cut: the value says how many that were.
@@ -92,6 +100,7 @@ pub async fn serve<A, S>(
     mut source: A,
     service: S,
     limits: Limits,
+    drain: Drain,
     shutdown: impl Future<Output = ()>,
 ) -> usize
 where
@@ -103,7 +112,7 @@ where
     let mut pause = pin!(sleep(Duration::ZERO));
     let (mut pausing, mut pause_length) = (false, Duration::ZERO);
     let mut told_full = false;
-    let mut open = Open { tasks: JoinSet::new(), service, limits, drain: Drain::new() };
+    let mut open = Open { tasks: JoinSet::new(), service, limits, drain };
 
     loop {
         let room = open.tasks.len() < limits.connections;

@@ -11,8 +11,10 @@ use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
 use crate::available_contacts::Slots;
+use crate::connection::Drain;
+use crate::events::Places;
 use crate::limits::Limits;
-use crate::{answer, available_contacts, contact_token, documents, health};
+use crate::{about_token, answer, available_contacts, contact_token, documents, events, health};
 
 /// What the handlers share.
 pub(crate) struct App<S, J> {
@@ -20,9 +22,11 @@ pub(crate) struct App<S, J> {
     pub(crate) limits: Limits,
     pub(crate) metadata: Bytes,
     pub(crate) slots: Slots,
+    pub(crate) places: Places,
+    pub(crate) drain: Drain,
 }
 
-/// The service that a listener serves.
+/// The service that a listener serves. What would go on for hours ends when `drain` begins.
 ///
 /// # Errors
 ///
@@ -30,12 +34,17 @@ pub(crate) struct App<S, J> {
 pub fn router<S: Store, J: Journal>(
     engine: Arc<Engine<S, J>>,
     limits: Limits,
+    drain: Drain,
 ) -> Result<Router, serde_json::Error> {
     let metadata = serde_json::to_vec(&Metadata::new(&engine.settings().issuer))?.into();
-    let app = Arc::new(App { engine, limits, metadata, slots: Slots::default() });
+    let app =
+        Arc::new(App { engine, limits, metadata, slots: Slots::default(), places: Places::default(), drain });
     Ok(Router::new()
         .route(paths::TOKEN_FOR_CONTACT, post(contact_token::post))
         .route(paths::AVAILABLE_CONTACTS, get(available_contacts::get))
+        .route(paths::INTROSPECT, post(about_token::introspect))
+        .route(paths::REVOKE, post(about_token::revoke))
+        .route(paths::EVENTS, get(events::get))
         .route(paths::PING, get(health::ping))
         .route(paths::JWKS, get(documents::jwks))
         .route(paths::METADATA, get(documents::metadata))

@@ -27,7 +27,7 @@ pub enum Authorization {
 #[derive(Debug)]
 pub struct BasicCredentials {
     /// The user-id half, form-decoded.
-    pub application_id: String,
+    pub id: String,
     /// The password half, form-decoded.
     pub secret: Secret,
 }
@@ -63,9 +63,9 @@ fn read(value: &[u8]) -> Authorization {
 fn read_credentials(encoded: &[u8]) -> Option<BasicCredentials> {
     let decoded = Zeroizing::new(STANDARD.decode(encoded).ok()?);
     let colon = decoded.iter().position(|byte| *byte == b':')?;
-    let application_id = form::decode(&decoded[..colon]).ok()?.into_owned();
+    let id = form::decode(&decoded[..colon]).ok()?.into_owned();
     let secret = form::decode(&decoded[colon + 1..]).ok()?.into_owned();
-    Some(BasicCredentials { application_id, secret: Secret::from(secret) })
+    Some(BasicCredentials { id, secret: Secret::from(secret) })
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
 
     fn pair(value: &str) -> (String, Vec<u8>) {
         match read_one(value) {
-            Authorization::Basic(read) => (read.application_id, read.secret.expose().to_vec()),
+            Authorization::Basic(read) => (read.id, read.secret.expose().to_vec()),
             other => panic!("{other:?}"),
         }
     }

@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use thiserror::Error;
-
-use crate::error::{AuthErrorMessage, ErrorCode};
-use crate::form::{Form, FormError};
-use crate::ids::{ClientId, InvalidId, ResourceId};
+use crate::ids::{ClientId, ResourceId};
 use crate::json;
-use crate::parameters::{Taken, classify};
-use crate::scope::{InvalidScope, RequestedScope};
+use crate::scope::RequestedScope;
 use crate::secret::Secret;
+use crate::shape::read_form;
+
+pub use crate::shape::ShapeError;
 
 /// Most clients that a request names and that a token lists.
 pub const MAX_CLIENTS: usize = 64;
@@ -50,17 +48,7 @@ impl<'a> ContactTokenRequest<'a> {
     /// ignored (RFC 6749 3.2).
     pub fn parse(body: &'a [u8], query: &[u8]) -> Result<ContactTokenRequest<'a>, ShapeError> {
         let mut request = ContactTokenRequest::default();
-        if !query.is_empty() {
-            check_query(query)?;
-        }
-        for (name, value) in Form::parse(body).map_err(ShapeError::Body)? {
-            match classify(&name, TAKEN) {
-                Taken::Taken(name) if value.is_empty() => return Err(ShapeError::Empty(name)),
-                Taken::Taken(name) => request.take(name, value)?,
-                Taken::RegisteredNotTaken(name) => return Err(ShapeError::NotTaken(name)),
-                Taken::Unknown => {}
-            }
-        }
+        read_form(body, query, TAKEN, |name, value| request.take(name, value))?;
         Ok(request)
     }
 
@@ -79,18 +67,6 @@ impl<'a> ContactTokenRequest<'a> {
     }
 }
 
-fn check_query(query: &[u8]) -> Result<(), ShapeError> {
-    let form = Form::parse(query).map_err(ShapeError::Query)?;
-    for (name, _) in form.iter() {
-        match classify(name, TAKEN) {
-            Taken::Taken(name) => return Err(ShapeError::TakenInQuery(name)),
-            Taken::RegisteredNotTaken(name) => return Err(ShapeError::NotTaken(name)),
-            Taken::Unknown => {}
-        }
-    }
-    Ok(())
-}
-
 fn parse_clients(text: &str) -> Result<Vec<ClientId>, ShapeError> {
     // Sorted and counted before any id is kept, so that a long list of repeats costs little.
     let mut names: Vec<&str> = text.split(' ').collect();
@@ -103,66 +79,6 @@ fn parse_clients(text: &str) -> Result<Vec<ClientId>, ShapeError> {
         return Err(ShapeError::TooManyClients(names.len()));
     }
     names.into_iter().map(|name| ClientId::parse(name).map_err(ShapeError::Clients)).collect()
-}
-
-/// Why a request can't be read. Each says what to change; none shows a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ShapeError {
-    /// The body is not a form.
-    #[error("The form in the body can't be read: {0}.")]
-    Body(FormError),
-    /// The query can't be read.
-    #[error("The query can't be read: {0}.")]
-    Query(FormError),
-    /// A parameter that has a meaning, but not here.
-    #[error("This endpoint does not take the parameter '{0}'. Leave it out.")]
-    NotTaken(&'static str),
-    /// A parameter of the form, in the query.
-    #[error("The parameter '{0}' belongs in the form in the body, not in the query.")]
-    TakenInQuery(&'static str),
-    /// A parameter without a value.
-    #[error("The parameter '{0}' is empty. Give it a value or leave it out.")]
-    Empty(&'static str),
-    /// `scope` is not a list of known names.
-    #[error("The parameter 'scope' {0}.")]
-    Scope(#[from] InvalidScope),
-    /// `clients` has spaces at an end or two in a row.
-    #[error("The parameter 'clients' must be client ids separated by single spaces.")]
-    ClientsSpaces,
-    /// `clients` has something that is not a client id.
-    #[error("An id in the parameter 'clients' {0}.")]
-    Clients(InvalidId),
-    /// `clients` names more than [`MAX_CLIENTS`].
-    #[error("The parameter 'clients' names {0} clients. Name at most {MAX_CLIENTS}.")]
-    TooManyClients(usize),
-    /// `resource` is not an absolute URI. A malformed parameter like any other, judged before anybody is
-    /// authenticated; `invalid_target` says only that an application is not registered for a resource.
-    #[error("The parameter 'resource' {0}.")]
-    Resource(InvalidId),
-}
-
-impl ShapeError {
-    /// `invalid_request` or `invalid_scope`.
-    pub const fn code(self) -> ErrorCode {
-        match self {
-            ShapeError::Scope(_) => ErrorCode::InvalidScope,
-            ShapeError::Body(_)
-            | ShapeError::Query(_)
-            | ShapeError::NotTaken(_)
-            | ShapeError::TakenInQuery(_)
-            | ShapeError::Empty(_)
-            | ShapeError::ClientsSpaces
-            | ShapeError::Clients(_)
-            | ShapeError::TooManyClients(_)
-            | ShapeError::Resource(_) => ErrorCode::InvalidRequest,
-        }
-    }
-}
-
-impl From<ShapeError> for AuthErrorMessage {
-    fn from(error: ShapeError) -> AuthErrorMessage {
-        AuthErrorMessage::new(error.code(), error.to_string())
-    }
 }
 
 /// How to use an access token. The registered DPoP and other types join when they work.
@@ -221,6 +137,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::ErrorCode;
     use crate::error::is_description;
     use crate::parameters::{OWN, REGISTERED};
     use crate::permission::{Permission, Permissions};

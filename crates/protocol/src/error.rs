@@ -25,6 +25,8 @@ pub enum ErrorCode {
     UnauthorizedClient,
     /// No or wrong credentials; always with `WWW-Authenticate`.
     InvalidClient,
+    /// A token of a kind that can't be revoked (RFC 7009 2.2.1).
+    UnsupportedTokenType,
     /// Try again later; always with `Retry-After`.
     TemporarilyUnavailable,
     /// A fault of this server, answered with a fixed text.
@@ -43,13 +45,14 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [ErrorCode; 13] = [
+    pub const ALL: [ErrorCode; 14] = [
         ErrorCode::InvalidRequest,
         ErrorCode::InvalidScope,
         ErrorCode::InvalidTarget,
         ErrorCode::InvalidGrant,
         ErrorCode::UnauthorizedClient,
         ErrorCode::InvalidClient,
+        ErrorCode::UnsupportedTokenType,
         ErrorCode::TemporarilyUnavailable,
         ErrorCode::ServerError,
         ErrorCode::UnsupportedMediaType,
@@ -73,6 +76,7 @@ impl ErrorCode {
             ErrorCode::InvalidGrant => "invalid_grant",
             ErrorCode::UnauthorizedClient => "unauthorized_client",
             ErrorCode::InvalidClient => "invalid_client",
+            ErrorCode::UnsupportedTokenType => "unsupported_token_type",
             ErrorCode::TemporarilyUnavailable => "temporarily_unavailable",
             ErrorCode::ServerError => "server_error",
         }
@@ -85,7 +89,8 @@ impl ErrorCode {
             | ErrorCode::InvalidScope
             | ErrorCode::InvalidTarget
             | ErrorCode::InvalidGrant
-            | ErrorCode::UnauthorizedClient => 400,
+            | ErrorCode::UnauthorizedClient
+            | ErrorCode::UnsupportedTokenType => 400,
             ErrorCode::InvalidClient => 401,
             ErrorCode::NotFound => 404,
             ErrorCode::MethodNotAllowed => 405,
@@ -108,6 +113,9 @@ impl ErrorCode {
             ErrorCode::InvalidClient => {
                 "Authenticate with the application's id and secret, by HTTP Basic or as client_id and \
                  client_secret in the form."
+            }
+            ErrorCode::UnsupportedTokenType => {
+                "Only access tokens can be revoked. Send the access_token of the same answer."
             }
             ErrorCode::TemporarilyUnavailable => "The server can't answer now. Try again later.",
             ErrorCode::ServerError => "The server failed. Nothing about the request needs to change.",

@@ -18,6 +18,7 @@
 //!   what it becomes.
 //! * A new **path**: [`paths`], once; the router, the metadata, the OpenAPI test and the SDK read it.
 
+pub mod about_token;
 pub mod access_token;
 pub mod algorithm;
 pub mod basic;
@@ -29,6 +30,7 @@ pub mod error_message;
 pub mod events;
 pub mod form;
 pub mod ids;
+pub mod introspection;
 mod json;
 pub mod mark;
 pub mod mark_view;
@@ -38,4 +40,5 @@ pub mod paths;
 pub mod permission;
 pub mod scope;
 pub mod secret;
+mod shape;
 pub mod time;

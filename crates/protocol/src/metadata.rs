@@ -24,6 +24,16 @@ pub struct Metadata {
     pub grant_types_supported: Vec<String>,
     /// How an application authenticates at `contact_token_endpoint`.
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Where resources and applications ask whether a token is in force (RFC 7662).
+    pub introspection_endpoint: String,
+    /// How they authenticate there; a resource by its id and secret.
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// Where applications end tokens (RFC 7009).
+    pub revocation_endpoint: String,
+    /// How they authenticate there.
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// Our own member: where resources follow revocations, as server-sent events.
+    pub revocation_events_endpoint: String,
     /// A page for the people who write applications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,
@@ -34,6 +44,7 @@ impl Metadata {
     pub fn new(issuer: &str) -> Metadata {
         let base = issuer.trim_end_matches('/');
         let permissions = Permission::ALL.into_iter().map(Permission::name);
+        let by_secret = || ["client_secret_basic", "client_secret_post"].map(str::to_owned).to_vec();
         Metadata {
             issuer: issuer.to_owned(),
             jwks_uri: format!("{base}{}", paths::JWKS),
@@ -41,9 +52,12 @@ impl Metadata {
             scopes_supported: std::iter::once(OPENID).chain(permissions).map(str::to_owned).collect(),
             response_types_supported: Vec::new(),
             grant_types_supported: Vec::new(),
-            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"]
-                .map(str::to_owned)
-                .to_vec(),
+            token_endpoint_auth_methods_supported: by_secret(),
+            introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
+            introspection_endpoint_auth_methods_supported: by_secret(),
+            revocation_endpoint: format!("{base}{}", paths::REVOKE),
+            revocation_endpoint_auth_methods_supported: by_secret(),
+            revocation_events_endpoint: format!("{base}{}", paths::EVENTS),
             service_documentation: None,
         }
     }
@@ -69,6 +83,11 @@ mod tests {
             "response_types_supported": [],
             "grant_types_supported": [],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "introspection_endpoint": "https://procura.example/introspect",
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "revocation_endpoint": "https://procura.example/revoke",
+            "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "revocation_events_endpoint": "https://procura.example/events",
         });
         assert_eq!(document, expected);
     }

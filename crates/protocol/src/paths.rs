@@ -23,6 +23,27 @@ pub const JWKS: &str = "/jwks";
 /// `GET`: what this server can do (RFC 8414 3).
 pub const METADATA: &str = "/.well-known/oauth-authorization-server";
 
+/// `POST`: whether a token is in force, and what it says (RFC 7662).
+pub const INTROSPECT: &str = "/introspect";
+
+/// `POST`: ends a token (RFC 7009).
+pub const REVOKE: &str = "/revoke";
+
+/// `GET`: revocations as they come, for resources (contract, chapter 8).
+pub const EVENTS: &str = "/events";
+
+/// `GET`: the clients of a token (contract, chapter 4).
+pub const CLIENTS: &str = "/clients";
+
+/// `GET`: the contacts of a client (contract, chapter 4).
+pub const CONTACTS: &str = "/contacts";
+
+/// `GET`, `PATCH`: one contact of a client (contract, chapter 4). In the router's syntax.
+pub const CONTACT: &str = "/contacts/{contact_id}";
+
+/// Any method: what a proxy asks before it lets a request through. In the router's syntax.
+pub const FORWARD_AUTH: &str = "/forward-auth/{policy}";
+
 /// `GET`: the OpenAPI document.
 pub const OPENAPI: &str = "/openapi.json";
 
@@ -33,8 +54,23 @@ pub const HEALTH_LIVE: &str = "/health/live";
 pub const HEALTH_READY: &str = "/health/ready";
 
 /// All of them, in the router's syntax.
-pub const ALL: [&str; 8] =
-    [TOKEN_FOR_CONTACT, AVAILABLE_CONTACTS, PING, JWKS, METADATA, OPENAPI, HEALTH_LIVE, HEALTH_READY];
+pub const ALL: [&str; 15] = [
+    TOKEN_FOR_CONTACT,
+    AVAILABLE_CONTACTS,
+    PING,
+    CLIENTS,
+    CONTACTS,
+    CONTACT,
+    INTROSPECT,
+    REVOKE,
+    EVENTS,
+    FORWARD_AUTH,
+    JWKS,
+    METADATA,
+    OPENAPI,
+    HEALTH_LIVE,
+    HEALTH_READY,
+];
 
 /// The path of a contact's token. The alphabet of contact ids needs no escaping in a path.
 pub fn contact_token_path(contact: &ContactId) -> String {

@@ -6,6 +6,7 @@
 //! * [`journal`]: what is recorded, durable before anyone is told.
 //! * [`directory`]: the directory in memory, loaded and kept up with what is committed.
 //! * [`keys`]: the life of signing keys, and what they are sealed under.
+//! * [`serving`]: both together, as a running server has them.
 //! * [`outbox`]: changes of the directory go to the journal, each exactly once.
 //!
 //! It must never know HTTP, a flow, or what a token is. No transaction leaves it: a verb is one
@@ -26,7 +27,9 @@ pub mod directory;
 pub mod journal;
 pub mod keys;
 pub mod outbox;
+pub mod serving;
 pub mod sql;
 pub mod sqlite;
 
+pub use serving::ServingDirectory;
 pub use sqlite::{OpenError, SqliteDirectory};

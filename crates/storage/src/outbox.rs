@@ -122,6 +122,7 @@ fn changed(change: &Change) -> Changed {
         action: change.action,
         number: change.number,
         client: change.client,
+        token: change.token,
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub(crate) mod marks;
 pub(crate) mod put;
 pub(crate) mod remove;
+pub(crate) mod revoke;
 pub(crate) mod secrets;
 pub(crate) mod shape;
 pub(crate) mod text;

@@ -4,6 +4,7 @@
 //! command line beside a running server) open the same file: SQLite's write lock is between them.
 
 mod administration;
+mod changes;
 pub(crate) mod connection;
 mod migrate;
 mod open;

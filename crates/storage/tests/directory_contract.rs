@@ -31,7 +31,7 @@ impl Harness for Sqlite {
 
     fn marks(&self) -> Vec<Mark> {
         let connection = rusqlite::Connection::open(&self.file).unwrap();
-        let text = "SELECT kind, subject, number, client_no, version, keep_until FROM mark ORDER BY seq";
+        let text = "SELECT kind, subject, number, client_no, version, keep_until, application FROM mark ORDER BY seq";
         let mut statement = connection.prepare(text).unwrap();
         let marks = statement.query_map([], |row| {
             Ok(Mark {
@@ -41,6 +41,7 @@ impl Harness for Sqlite {
                 client: row.get(3)?,
                 version: Version(row.get::<_, i64>(4)?.unsigned_abs()),
                 keep_until: UnixSeconds(row.get(5)?),
+                application: row.get(6)?,
             })
         });
         marks.unwrap().map(Result::unwrap).collect()

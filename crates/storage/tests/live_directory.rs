@@ -14,7 +14,7 @@ use procura_storage::directory::{Follower, LiveDirectory, Step, connect_reader, 
 use procura_store::administration::{Administration, Import, Line};
 use procura_store::change::{ChangeSeq, Entity};
 use procura_store::records::{ApplicationNo, ClientNo, ContactNo, Coverage, ResourceNo, SecretHash, Version};
-use procura_store::{Directory, NotFresh, Store};
+use procura_store::{Directory, NotFresh};
 use support::{Installation, key, raw, row};
 
 const SECOND: Duration = Duration::from_secs(1);

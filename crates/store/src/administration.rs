@@ -16,6 +16,7 @@ use procura_protocol::time::UnixMillis;
 
 use crate::change::{Actor, Change, ChangeSeq, Entity};
 use crate::fields::{Key, Row};
+use crate::mark::MarkKind;
 use crate::records::{KeyNo, SecretHash};
 
 pub use keys::{
@@ -336,10 +337,12 @@ pub struct Status {
     pub version: crate::records::Version,
     /// The newest migration that was applied.
     pub schema: String,
-    /// Records of each kind.
+    /// Records of each kind; tokens are none.
     pub counts: Vec<(Entity, u64)>,
     /// Marks that are kept.
     pub marks: u64,
+    /// How many of them there are of each kind that there is.
+    pub marks_by_kind: Vec<(MarkKind, u64)>,
     /// Rows of the `change` table.
     pub changes: u64,
     /// The newest row of the `change` table that ever was.

@@ -30,6 +30,8 @@ pub struct Change {
     pub number: u32,
     /// Of a mandate and of a trust the client's number, else 0.
     pub client: u32,
+    /// Which token, as the subject of its mark, if it is about one.
+    pub token: Option<[u8; 32]>,
     /// Why, in the operator's words. Stays in the directory, never goes to the journal.
     pub reason: Option<String>,
 }

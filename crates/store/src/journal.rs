@@ -187,6 +187,8 @@ pub struct Changed {
     pub number: u32,
     /// See [`crate::change::Change::client`].
     pub client: u32,
+    /// See [`crate::change::Change::token`].
+    pub token: Option<[u8; 32]>,
 }
 
 /// Failed authentications since the last such record.

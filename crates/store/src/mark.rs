@@ -26,4 +26,7 @@ pub struct Mark {
     pub version: Version,
     /// When the last token that it can hit is gone for sure.
     pub keep_until: UnixSeconds,
+    /// Of a mark on tokens of one application that is known (kinds token, application and trust): the
+    /// subject of a mark on that application.
+    pub application: Option<[u8; 32]>,
 }

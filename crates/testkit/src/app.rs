@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use procura_engine::{Engine, Settings};
+use procura_http::connection::Drain;
 use procura_http::limits::Limits;
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
@@ -68,6 +69,9 @@ impl TestApp {
         let mut settings = Settings {
             issuer: ISSUER.into(),
             lifetime: 3600,
+            longest_lifetime: 3600,
+            token_marks_per_application: 100,
+            revocations_per_minute: 600,
             max_access_token_bytes: 7_000,
             asked_for_key: Zeroizing::new([9; 32]),
         };
@@ -75,7 +79,8 @@ impl TestApp {
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
         let engine =
             Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
-        let router = procura_http::router(Arc::clone(&engine), Limits::default()).expect("metadata is JSON");
+        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new())
+            .expect("metadata is JSON");
         TestApp { clock, store, journal, keys, engine, router }
     }
 
@@ -148,6 +153,12 @@ pub fn token_request(contact: &str, form: &str) -> Request<Body> {
         request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from(form.to_owned()))
     };
     request.expect("a request")
+}
+
+/// The value of an `Authorization` header with a resource's credentials, form-encoded as RFC 6749 2.3.1
+/// asks for.
+pub fn resource_basic(id: &str, secret: &str) -> String {
+    basic(&id.replace(':', "%3A").replace('/', "%2F"), secret)
 }
 
 /// The value of an `Authorization` header.

@@ -1,6 +1,7 @@
 //! The signal to come to an end, to all connections at once.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -36,6 +37,12 @@ impl Drain {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.begun.load(Ordering::Acquire)
+    }
+
+    /// Ready when the signal was given.
+    pub(crate) async fn drained(self) {
+        let mut begun = pin!(self.begun());
+        poll_fn(|cx| if begun.as_mut().poll_begun(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     pub(super) fn begun(&self) -> Begun<'_> {

@@ -4,6 +4,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use procura_http::connection::Drain;
 use procura_http::limits::Limits;
 use procura_http::listener::{self, Accept};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -37,7 +38,7 @@ impl Server {
     fn start(limits: Limits) -> Self {
         let (queue, source) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(listener::serve(Queue(source), service(), limits, async {
+        let task = tokio::spawn(listener::serve(Queue(source), service(), limits, Drain::new(), async {
             let _ = stopped.await;
         }));
         Self { queue, stop, task, start: super::now() }

@@ -1,6 +1,7 @@
 //! What is not HTTP, on real sockets, because how a connection ends there decides whether the caller
 //! ever reads the answer.
 
+use procura_http::connection::Drain;
 use procura_http::limits::Limits;
 use procura_http::listener;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +22,7 @@ impl Server {
         let listener = listener::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(listener.serve(service(), Limits::default(), async {
+        let task = tokio::spawn(listener.serve(service(), Limits::default(), Drain::new(), async {
             let _ = stopped.await;
         }));
         Self { address, stop, task }

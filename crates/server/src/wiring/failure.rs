@@ -15,9 +15,11 @@ use crate::exit::Failure;
 pub(crate) fn store_failed(error: &StoreError) -> Failure {
     match error {
         StoreError::Damaged(_) => Failure::integrity(whole(error)),
-        StoreError::Busy | StoreError::Full | StoreError::NumbersExhausted | StoreError::Failed(_) => {
-            Failure::unavailable(whole(error))
-        }
+        StoreError::Busy
+        | StoreError::Full
+        | StoreError::NumbersExhausted
+        | StoreError::NotInForce
+        | StoreError::Failed(_) => Failure::unavailable(whole(error)),
     }
 }
 

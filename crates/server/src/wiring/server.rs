@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_engine::{Engine, Settings};
+use procura_http::connection::Drain;
 use procura_http::limits::Limits;
 use procura_http::listener::{self, Listener};
-use procura_jose::{RsaPool, SystemRandom};
+use procura_jose::{Random as _, RsaPool, SystemRandom};
 use procura_protocol::ids::ResourceId;
-use procura_storage::SqliteDirectory;
 use procura_storage::directory::{Follower, Following, LiveDirectory, Source, Step, connect_reader};
 use procura_storage::journal::{DiskJournal, JournalError, RealDisk};
 use procura_storage::keys::LiveKeys;
 use procura_storage::outbox;
+use procura_storage::{ServingDirectory, SqliteDirectory};
+use procura_store::Clock as _;
 use procura_store::administration::{Administration as _, ChangeContext, Fact};
 use procura_store::change::ChangeSeq;
 use procura_store::journal::{Journal as _, Record, Started};
-use procura_store::{Clock as _, records::Version};
+use procura_store::records::{RandomId, Version};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -28,7 +30,7 @@ use super::{journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
 
 /// The engine of this server.
-pub(super) type ThisEngine = Engine<LiveDirectory, DiskJournal>;
+pub(super) type ThisEngine = Engine<ServingDirectory, DiskJournal>;
 
 /// A command may hold the journal for as long as it brings its changes over.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,13 +96,13 @@ impl Bound {
         let (directory, following) = follow(&installation, &keys, &changed)?;
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
         record_start(&engine, &installation, directory.version()).await?;
-        let limits = limits(&installation);
-        let routes = procura_http::router(Arc::clone(&engine), limits)
+        let (limits, drain) = (limits(&installation), Drain::new());
+        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone())
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
-        let served = tokio::spawn(listener.serve(routes, limits, stop));
+        let served = tokio::spawn(listener.serve(routes, limits, drain, stop));
         tracing::info!(%address, issuer, "serving");
         Ok(Running { installation, engine, following, tasks, served, address, issuer, resource })
     }
@@ -207,6 +209,7 @@ fn follow(
         connect: Arc::new(move || connect_reader(&file)),
         clock: installation.clock.clone(),
         keys: Some(Arc::clone(keys)),
+        epoch: RandomId(SystemRandom.bytes()),
         changed: Some(Box::new(move || changed.notify_one())),
     };
     let (directory, mut follower) = Follower::open(source).map_err(|error| store_failed(&error))?;
@@ -230,11 +233,15 @@ async fn engine(
     let settings = Settings {
         issuer: issuer.into(),
         lifetime: i64::try_from(installation.config.tokens.lifetime).unwrap_or(i64::MAX),
+        longest_lifetime: super::LONGEST_LIFETIME,
+        token_marks_per_application: 10_000,
+        revocations_per_minute: 600,
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };
     let ambient = (installation.clock.clone() as Arc<dyn procura_store::Clock>, Arc::new(SystemRandom) as _);
-    Ok(Engine::new(directory, journal, keys, ambient, settings))
+    let store = ServingDirectory::new(directory, installation.store.clone());
+    Ok(Engine::new(store, journal, keys, ambient, settings))
 }
 
 async fn record_start(engine: &ThisEngine, installation: &Installation, version: Version) -> Outcome {

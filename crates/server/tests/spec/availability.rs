@@ -123,7 +123,8 @@ async fn time_that_passes_on_both_clocks_is_believed() {
 fn loading(kind: MarkKind, number: u32, client: u32) -> TestApp {
     let app = TestApp::new(&World::default());
     let keep_until = UnixSeconds(i64::MAX);
-    let mark = Mark { kind, subject: [0; 32], number, client, version: Version(8), keep_until };
+    let mark =
+        Mark { kind, subject: [0; 32], number, client, version: Version(8), keep_until, application: None };
     let pending = PendingMarks::collect([&mark]);
     app.store.set(World::default().publish().with_pending(Some(pending)));
     app

@@ -46,6 +46,8 @@ impl Touched {
             Entity::Contact | Entity::Mandate => drop(self.contacts.insert(number)),
             Entity::Trust => drop(self.trusts.insert((number, client))),
             Entity::Key => self.keys = true,
+            // Of tokens there is nothing but marks.
+            Entity::Token => {}
         }
     }
 

@@ -15,13 +15,13 @@ use std::time::Duration;
 use procura_store::administration::StoreError;
 use procura_store::change::ChangeSeq;
 use procura_store::directory::PendingMarks;
-use procura_store::records::ResourceNo;
+use procura_store::records::{RandomId, ResourceNo, Version};
 use procura_store::{Clock, Directory};
 use rusqlite::{Connection, Transaction};
 
 use super::apply::{self, Touched};
 use super::load::{self, Loaded};
-use super::{LiveDirectory, failed, rows};
+use super::{LiveDirectory, failed, rows, told};
 use crate::keys::LiveKeys;
 
 /// How often it looks.
@@ -38,6 +38,8 @@ pub struct Source {
     pub clock: Arc<dyn Clock>,
     /// The key ring to keep up with changes of keys.
     pub keys: Option<Arc<LiveKeys>>,
+    /// Names the marks of this process: random.
+    pub epoch: RandomId,
     /// Told, on the follower's thread, after each change that was seen: drains the outbox.
     pub changed: Option<Box<dyn Fn() + Send>>,
 }
@@ -65,6 +67,8 @@ pub struct Follower {
     /// `PRAGMA data_version` when everything up to it was published.
     data_version: Option<i64>,
     change: ChangeSeq,
+    /// The last mark that is among the revocations.
+    mark: i64,
     built_in: Option<ResourceNo>,
     loading: Option<Receiver<Result<Loaded, StoreError>>>,
     /// What was published before a load, to be freed away from those who serve.
@@ -83,7 +87,11 @@ impl Follower {
         let began = source.clock.monotonic();
         let connection = (source.connect)()?;
         let loaded = load::load(&connection)?;
-        let live = LiveDirectory::new(loaded.directory, Arc::clone(&source.clock), began);
+        let revocations = Arc::new(told::nothing(source.epoch));
+        // After the directory, so that no mark of its version is missing.
+        let (mark, version) = (told::add(&connection, 0, &revocations)?, loaded.directory.version());
+        let live = LiveDirectory::new(loaded.directory, revocations, Arc::clone(&source.clock), began);
+        live.know_marks_of(version);
         if let Some(keys) = &source.keys {
             keys.publish(&loaded.keys);
         }
@@ -93,6 +101,7 @@ impl Follower {
             connection: Some(connection),
             data_version: None,
             change: loaded.change,
+            mark,
             built_in: loaded.built_in,
             loading: None,
             former: None,
@@ -156,7 +165,6 @@ impl Follower {
     }
 
     fn look(&mut self) -> Result<Step, StoreError> {
-        let swapped = self.take_loaded()?;
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
@@ -164,6 +172,7 @@ impl Follower {
                 (self.source.connect)()?
             }
         };
+        let swapped = self.take_loaded(&connection)?;
         // Before the snapshot: what is committed in between is seen by the next look.
         let data_version =
             connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(failed)?;
@@ -180,6 +189,7 @@ impl Follower {
     fn read(&mut self, connection: &Connection) -> Result<Step, StoreError> {
         let snapshot = connection.unchecked_transaction().map_err(failed)?;
         let stand = load::stand(&snapshot)?;
+        self.tell_marks(&snapshot, stand.version)?;
         let current = self.live.current();
         if self.loading.is_none() && stand.version == current.version() && stand.last == self.change {
             if current.pending().is_some() {
@@ -201,6 +211,14 @@ impl Follower {
             self.begin_loading()?;
         }
         Ok(Step::Loading)
+    }
+
+    /// Adds the marks of that version, and of all before, to the revocations. Before the version is
+    /// published or confirmed: whoever knows it must not miss them.
+    fn tell_marks(&mut self, connection: &Connection, version: Version) -> Result<(), StoreError> {
+        self.mark = told::add(connection, self.mark, self.live.revocations())?;
+        self.live.know_marks_of(version);
+        Ok(())
     }
 
     /// Whether what is new is there row by row, and little enough.
@@ -240,7 +258,7 @@ impl Follower {
     }
 
     /// Publishes a load that is done. What was committed since it began is found by looking on.
-    fn take_loaded(&mut self) -> Result<bool, StoreError> {
+    fn take_loaded(&mut self, connection: &Connection) -> Result<bool, StoreError> {
         let Some(loading) = &self.loading else { return Ok(false) };
         let loaded = match loading.try_recv() {
             Err(TryRecvError::Empty) => return Ok(false),
@@ -250,6 +268,8 @@ impl Follower {
         self.loading = None;
         self.data_version = None;
         let loaded = loaded?;
+        // It may be newer than what was looked at last.
+        self.tell_marks(connection, loaded.directory.version())?;
         if let Some(keys) = &self.source.keys {
             keys.publish(&loaded.keys);
         }
@@ -306,7 +326,6 @@ impl Drop for Following {
 #[cfg(test)]
 mod tests {
     use procura_protocol::time::UnixMillis;
-    use procura_store::Store as _;
     use procura_store::administration::{Administration as _, ChangeContext};
     use procura_store::change::{Actor, Entity};
     use procura_store::fields::{Key, Row};
@@ -344,7 +363,8 @@ mod tests {
         }
         let file = store.file().to_owned();
         let connect = Arc::new(move || connect_reader(&file));
-        let source = Source { connect, clock: Arc::new(Still), keys: None, changed: None };
+        let epoch = RandomId([7; 16]);
+        let source = Source { connect, clock: Arc::new(Still), keys: None, epoch, changed: None };
         let (live, mut follower) = Follower::open(source).unwrap();
         let disable = async |id: &str| {
             let key = Key::read(Entity::Contact, &[id]).unwrap();
@@ -366,7 +386,9 @@ mod tests {
         follower.connection = Some(connection);
         assert!(hits(1) && hits(2) && !hits(3));
 
-        assert!(follower.take_loaded().unwrap());
+        let connection = follower.connection.take().unwrap();
+        assert!(follower.take_loaded(&connection).unwrap());
+        follower.connection = Some(connection);
         assert!(hits(2), "it is known, and not in what was loaded");
         assert!(live.directory().unwrap().contact("con.2").unwrap().1.active);
         while follower.step() != Step::Unchanged {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use procura_store::records::Version;
-use procura_store::{Clock, Directory, NotFresh, Store};
+use procura_store::{Clock, Directory, NotFresh, Revocations};
 
 /// How old the last confirmation may be.
 pub const FRESH_FOR: Duration = Duration::from_secs(1);
@@ -20,6 +20,9 @@ pub struct LiveDirectory {
 
 struct Shared {
     directory: ArcSwap<Directory>,
+    revocations: Arc<Revocations>,
+    /// The version whose marks, and those of all before, are among the revocations.
+    marks_of: AtomicU64,
     clock: Arc<dyn Clock>,
     /// [`Clock::monotonic`] in nanoseconds, when the version was last known to be the newest.
     confirmed_at: AtomicU64,
@@ -34,21 +37,17 @@ struct Signals {
     stopping: bool,
 }
 
-impl Store for LiveDirectory {
-    fn directory(&self) -> Result<Arc<Directory>, NotFresh> {
-        let confirmed_at = Duration::from_nanos(self.shared.confirmed_at.load(Ordering::Acquire));
-        if self.shared.clock.monotonic().saturating_sub(confirmed_at) < FRESH_FOR {
-            Ok(self.shared.directory.load_full())
-        } else {
-            Err(NotFresh)
-        }
-    }
-}
-
 impl LiveDirectory {
-    pub(super) fn new(directory: Directory, clock: Arc<dyn Clock>, confirmed_at: Duration) -> LiveDirectory {
+    pub(super) fn new(
+        directory: Directory,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+        confirmed_at: Duration,
+    ) -> LiveDirectory {
         let shared = Shared {
             directory: ArcSwap::from_pointee(directory),
+            revocations,
+            marks_of: AtomicU64::new(0),
             clock,
             confirmed_at: AtomicU64::new(nanos(confirmed_at)),
             signals: Mutex::default(),
@@ -56,6 +55,20 @@ impl LiveDirectory {
             published: Condvar::new(),
         };
         LiveDirectory { shared: Arc::new(shared) }
+    }
+
+    /// The directory at a version that was confirmed less than a second ago.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFresh`] when it was not.
+    pub fn directory(&self) -> Result<Arc<Directory>, NotFresh> {
+        if self.age() < FRESH_FOR { Ok(self.shared.directory.load_full()) } else { Err(NotFresh) }
+    }
+
+    /// The marks that are kept. Those of a version are there before the version is published.
+    pub fn revocations(&self) -> &Arc<Revocations> {
+        &self.shared.revocations
     }
 
     /// The version that was published last, confirmed or not: for tools and metrics, not for decisions.
@@ -78,12 +91,26 @@ impl LiveDirectory {
     /// Blocks this thread until that version or a later one is published; `false` when it was not within
     /// `patience`.
     pub fn wait_for(&self, version: Version, patience: Duration) -> bool {
+        self.wait_until(patience, || self.version() >= version)
+    }
+
+    /// Blocks this thread until the marks of that version are known here, whether or not the version is
+    /// published; `false` when they were not within `patience`.
+    pub fn wait_for_marks(&self, version: Version, patience: Duration) -> bool {
+        self.wait_until(patience, || self.shared.marks_of.load(Ordering::Acquire) >= version.0)
+    }
+
+    fn wait_until(&self, patience: Duration, is_so: impl Fn() -> bool) -> bool {
+        if is_so() {
+            return true;
+        }
         self.poke();
-        let waited = self.shared.published.wait_timeout_while(self.signals(), patience, |signals| {
-            self.version() < version && !signals.stopping
-        });
+        let waited = self
+            .shared
+            .published
+            .wait_timeout_while(self.signals(), patience, |signals| !is_so() && !signals.stopping);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
-        self.version() >= version
+        is_so()
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -100,6 +127,14 @@ impl LiveDirectory {
         drop(self.signals()); // who found the old version is waiting by now
         self.shared.published.notify_all();
         former
+    }
+
+    /// All marks up to those of that version are among the revocations.
+    pub(super) fn know_marks_of(&self, version: Version) {
+        if self.shared.marks_of.fetch_max(version.0, Ordering::AcqRel) < version.0 {
+            drop(self.signals()); // as above
+            self.shared.published.notify_all();
+        }
     }
 
     /// The published version was the newest at `at`, a moment before it was looked up.

@@ -3,6 +3,7 @@
 //! * `rows`: the statements and how their rows are read. The only place here that knows columns.
 //! * [`mod@load`]: everything at once, when a server starts and after a large import.
 //! * [`follow`]: a thread that looks ten times a second for what was committed, by whichever process.
+//! * `told`: marks, read for those who ask and follow.
 //! * [`live`]: what requests hold; it gives nothing away once the follower fell silent.
 //! * [`measure`]: a directory of any size, for the bench.
 
@@ -12,6 +13,7 @@ pub mod live;
 pub mod load;
 pub mod measure;
 pub(crate) mod rows;
+mod told;
 
 use std::path::Path;
 

@@ -1,7 +1,9 @@
 //! The statements that the directory is read with, and how their rows become records.
 
 use procura_protocol::algorithm::Algorithm;
+use procura_protocol::events::ToldMark;
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
+use procura_protocol::mark::MarkSubject;
 use procura_protocol::permission::Permissions;
 use procura_protocol::time::{UnixSeconds, Window};
 use procura_store::administration::{KeyPurpose, KeyRecord, KeyState, StoreError};
@@ -22,6 +24,8 @@ statements! {
         (SELECT MAX(seq) FROM change)";
     CHANGED = "SELECT DISTINCT entity, number, client_no FROM change WHERE seq > $1";
     MARKS = "SELECT kind, number, client_no FROM mark WHERE version > $1";
+    MARKS_AFTER = "SELECT seq, kind, subject, version, keep_until, application FROM mark WHERE seq > $1 \
+        ORDER BY seq";
 
     RESOURCES = "SELECT number, id, status, access_token_alg, built_in FROM resource ORDER BY number";
     RESOURCE = "SELECT number, id, status, access_token_alg, built_in FROM resource WHERE number = $1";
@@ -81,7 +85,25 @@ pub(crate) fn mark(row: &Row<'_>) -> Result<Mark, StoreError> {
         client: number(row, 2)?,
         version: Version::default(),
         keep_until: UnixSeconds::default(),
+        application: None,
     })
+}
+
+/// A mark as guards are told it, and its place.
+pub(crate) fn told_mark(row: &Row<'_>) -> Result<(i64, ToldMark), StoreError> {
+    let kind = u8::try_from(integer(row, 1)?).ok().and_then(MarkKind::from_code);
+    let subject = |bytes: Option<&[u8]>| {
+        let bytes = bytes.map(<[u8; 32]>::try_from).transpose();
+        bytes.map_err(|_| StoreError::Damaged("subject of a mark")).map(|bytes| bytes.map(MarkSubject))
+    };
+    let mark = ToldMark {
+        subject: subject(blob(row, 2)?)?.ok_or(StoreError::Damaged("subject of a mark"))?,
+        version: integer(row, 3)? as u64,
+        any_version: kind.ok_or(StoreError::Damaged("kind of a mark"))?.hits_any_version(),
+        keep_until: UnixSeconds(integer(row, 4)?),
+        application: subject(blob(row, 5)?)?,
+    };
+    Ok((integer(row, 0)?, mark))
 }
 
 /// A resource without its secrets, and whether it is the server's own.

@@ -18,6 +18,7 @@ use super::writer::Class;
 const ISSUED: u8 = 0x11;
 const REFUSED: u8 = 0x21;
 const CHANGED: u8 = 0x31;
+const CHANGED_BY: u8 = 0x32;
 const FAILURES: u8 = 0x41;
 const STARTED: u8 = 0x51;
 
@@ -52,6 +53,7 @@ pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
         ISSUED => Record::Issued(decode_issued(&mut fields)?),
         REFUSED => Record::Refused(decode_refused(&mut fields)?),
         CHANGED => Record::Changed(decode_changed(&mut fields)?),
+        CHANGED_BY => Record::Changed(decode_changed_by(&mut fields)?),
         FAILURES => Record::AuthenticationFailures(AuthenticationFailures {
             known_application: fields.small()?,
             unknown_application: fields.small()?,
@@ -66,7 +68,7 @@ pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
 /// The row of the `change` table that a payload records, if it records one.
 pub fn change_of(payload: &[u8]) -> Option<u64> {
     let (kind, rest) = payload.split_first()?;
-    if *kind == CHANGED { Fields(rest).number().ok() } else { None }
+    if matches!(*kind, CHANGED | CHANGED_BY) { Fields(rest).number().ok() } else { None }
 }
 
 /// Who may use the reserve. A server that starts on a full disk may say so: it issues nothing, but it
@@ -157,33 +159,85 @@ fn decode_refused(fields: &mut Fields<'_>) -> Result<Refused, UnknownPayload> {
     })
 }
 
+/// Whether the layout of before there were revocations by request can hold it. It is written in that one
+/// then, so that a change has one form.
+fn is_plain(changed: &Changed) -> bool {
+    matches!(changed.actor, Actor::Server | Actor::Operator { .. })
+        && changed.entity != Entity::Token
+        && changed.token.is_none()
+}
+
 fn encode_changed(changed: &Changed, into: &mut Vec<u8>) {
-    into.push(CHANGED);
+    let plain = is_plain(changed);
+    into.push(if plain { CHANGED } else { CHANGED_BY });
     number(into, changed.change.0);
     number(into, changed.version.0);
     signed(into, changed.committed_at.0);
     match changed.actor {
         Actor::Server => number(into, 0),
         Actor::Operator { uid } => number(into, u64::from(uid) + 1),
+        Actor::Application { application } => {
+            number(into, APPLICATION);
+            number(into, application.0.into());
+        }
+        Actor::Contact { contact, application } => {
+            number(into, CONTACT);
+            number(into, contact.0.into());
+            number(into, application.0.into());
+        }
     }
     into.extend([changed.entity.code(), changed.action.code()]);
     number(into, changed.number.into());
     number(into, changed.client.into());
+    if !plain {
+        match &changed.token {
+            None => into.push(0),
+            Some(subject) => {
+                into.push(1);
+                into.extend_from_slice(subject);
+            }
+        }
+    }
 }
 
+/// Actors of [`CHANGED_BY`] that are no user of the host: users are their number + 1.
+const APPLICATION: u64 = 1 << 32 | 1;
+const CONTACT: u64 = 1 << 32 | 2;
+
 fn decode_changed(fields: &mut Fields<'_>) -> Result<Changed, UnknownPayload> {
+    let changed = decode_change(fields)?;
+    if is_plain(&changed) { Ok(changed) } else { Err(UnknownPayload) }
+}
+
+fn decode_changed_by(fields: &mut Fields<'_>) -> Result<Changed, UnknownPayload> {
+    let mut changed = decode_change(fields)?;
+    changed.token = match fields.byte()? {
+        0 => None,
+        1 => Some(fields.bytes()?),
+        _ => return Err(UnknownPayload),
+    };
+    if is_plain(&changed) { Err(UnknownPayload) } else { Ok(changed) }
+}
+
+fn decode_change(fields: &mut Fields<'_>) -> Result<Changed, UnknownPayload> {
     Ok(Changed {
         change: ChangeSeq(fields.number()?),
         version: Version(fields.number()?),
         committed_at: UnixMillis(fields.signed()?),
         actor: match fields.number()? {
             0 => Actor::Server,
+            APPLICATION => Actor::Application { application: ApplicationNo(fields.small()?) },
+            CONTACT => Actor::Contact {
+                contact: ContactNo(fields.small()?),
+                application: ApplicationNo(fields.small()?),
+            },
             uid => Actor::Operator { uid: u32::try_from(uid - 1).map_err(|_| UnknownPayload)? },
         },
         entity: Entity::from_code(fields.byte()?).ok_or(UnknownPayload)?,
         action: Action::from_code(fields.byte()?).ok_or(UnknownPayload)?,
         number: fields.small()?,
         client: fields.small()?,
+        token: None,
     })
 }
 
@@ -269,6 +323,20 @@ mod tests {
         })
     }
 
+    fn changed(actor: Actor, entity: Entity, token: Option<[u8; 32]>) -> Changed {
+        Changed {
+            change: ChangeSeq(99),
+            version: Version(100),
+            committed_at: UnixMillis(1_790_000_000_000),
+            actor,
+            entity,
+            action: Action::Disable,
+            number: 5,
+            client: 6,
+            token,
+        }
+    }
+
     fn every_kind() -> Vec<Record> {
         let mut all = vec![
             issued(0),
@@ -281,17 +349,22 @@ mod tests {
                 since: UnixMillis(-5),
             }),
         ];
-        for actor in [Actor::Server, Actor::Operator { uid: 0 }, Actor::Operator { uid: u32::MAX }] {
-            all.push(Record::Changed(Changed {
-                change: ChangeSeq(99),
-                version: Version(100),
-                committed_at: UnixMillis(1_790_000_000_000),
-                actor,
-                entity: Entity::Mandate,
-                action: Action::Disable,
-                number: 5,
-                client: 6,
-            }));
+        let (contact, application) = (ContactNo(u32::MAX), ApplicationNo(u32::MAX));
+        for actor in [
+            Actor::Server,
+            Actor::Operator { uid: 0 },
+            Actor::Operator { uid: u32::MAX },
+            Actor::Application { application },
+            Actor::Contact { contact, application },
+        ] {
+            for (entity, token) in [
+                (Entity::Mandate, None),
+                (Entity::Mandate, Some([9; 32])),
+                (Entity::Token, None),
+                (Entity::Token, Some([0xFF; 32])),
+            ] {
+                all.push(Record::Changed(changed(actor, entity, token)));
+            }
         }
         for cause in RefusalCause::ALL {
             all.push(refused(AskedFor::Known(ContactNo(u32::MAX)), *cause));
@@ -348,6 +421,24 @@ mod tests {
             let may = is_change || matches!(record, Record::Started(_));
             assert_eq!(class_of(&record) == Class::Change, may);
         }
+    }
+
+    #[test]
+    fn a_change_of_before_is_written_and_read_as_it_was_and_has_no_second_form() {
+        let plain = Record::Changed(changed(Actor::Operator { uid: 1_000 }, Entity::Mandate, None));
+        let bytes = encoded(&plain);
+        let written =
+            [0x31, 99, 100, 0x80, 0xE0, 0x82, 0xE7, 0x97, 0x68, 0xE9, 0x07, Entity::Mandate.code(), 3, 5, 6];
+        assert_eq!(bytes, written);
+        assert_eq!(decode(&written), Ok(plain));
+        let mut second = bytes.clone();
+        second[0] = CHANGED_BY;
+        second.push(0);
+        assert_eq!(decode(&second), Err(UnknownPayload));
+        let by = encoded(&Record::Changed(changed(Actor::Server, Entity::Token, None)));
+        let mut second = by[..by.len() - 1].to_vec();
+        second[0] = CHANGED;
+        assert_eq!(decode(&second), Err(UnknownPayload));
     }
 
     #[test]

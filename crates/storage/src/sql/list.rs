@@ -100,7 +100,7 @@ fn list_text(entity: Entity) -> Option<&'static str> {
         Entity::Client => Some(client::LIST),
         Entity::Contact => Some(contact::LIST),
         Entity::Resource => Some(resource::LIST),
-        Entity::Mandate | Entity::Trust | Entity::Key => None,
+        Entity::Mandate | Entity::Trust | Entity::Key | Entity::Token => None,
     }
 }
 

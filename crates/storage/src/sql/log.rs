@@ -3,7 +3,8 @@
 use procura_protocol::time::UnixMillis;
 use procura_store::administration::{BuiltIn, Fact, Status, StoreError};
 use procura_store::change::{Action, Actor, Change, ChangeSeq, Entity};
-use procura_store::records::Version;
+use procura_store::mark::MarkKind;
+use procura_store::records::{ApplicationNo, ContactNo, Version};
 
 use super::shape::{self, Numbers, name_text, number_of};
 use super::text::{key, log, resource};
@@ -42,7 +43,7 @@ pub(crate) fn names_of(
 ) -> Result<Vec<Option<String>>, StoreError> {
     let mut names = Vec::with_capacity(numbers.len());
     for (entity, number) in numbers {
-        if shape::is_pair(*entity) {
+        if !shape::is_named(*entity) {
             names.push(None);
             continue;
         }
@@ -58,7 +59,7 @@ pub(crate) fn names_of(
 
 /// The numbers that an id has or had.
 pub(crate) fn numbers_of(sql: &mut dyn Sql, entity: Entity, id: &str) -> Result<Vec<u32>, StoreError> {
-    if shape::is_pair(entity) {
+    if !shape::is_named(entity) {
         return Ok(Vec::new());
     }
     let mut numbers = Vec::new();
@@ -118,15 +119,22 @@ pub(crate) fn version(sql: &mut dyn Sql) -> Result<Version, StoreError> {
 /// How much there is.
 pub(crate) fn status(sql: &mut dyn Sql) -> Result<Status, StoreError> {
     let mut counts = Vec::new();
-    for entity in Entity::ALL {
+    for entity in Entity::ALL.iter().filter(|entity| **entity != Entity::Token) {
         let text = if *entity == Entity::Key { key::COUNT } else { shape::of(*entity)?.count };
         counts.push((*entity, count(sql, text)?));
     }
+    let mut marks_by_kind = Vec::new();
+    sql.query(log::COUNT_MARKS, &[], &mut |row| {
+        let kind = u8::try_from(row.i64(0)?).ok().and_then(MarkKind::from_code);
+        marks_by_kind.push((kind.ok_or(StoreError::Damaged("an unknown code"))?, row.u64(1)?));
+        Ok(())
+    })?;
     Ok(Status {
         version: version(sql)?,
         schema: one_text(sql, log::NEWEST_MIGRATION, &[])?.unwrap_or_default(),
         counts,
-        marks: count(sql, log::COUNT_MARKS)?,
+        marks: marks_by_kind.iter().map(|(_, count)| count).sum(),
+        marks_by_kind,
         changes: count(sql, log::COUNT_CHANGES)?,
         last_change: ChangeSeq(count(sql, log::LAST_CHANGE)?),
     })
@@ -136,21 +144,40 @@ pub(crate) fn status(sql: &mut dyn Sql) -> Result<Status, StoreError> {
 pub(crate) fn change(row: &dyn Cells) -> Result<Change, StoreError> {
     let code = |at: usize| Ok::<_, StoreError>(u8::try_from(row.i64(at)?).unwrap_or_default());
     let unknown = || StoreError::Damaged("an unknown code");
-    let actor = match u32::try_from(row.i64(3)?) {
-        Ok(uid) => Actor::Operator { uid },
-        Err(_) => Actor::Server,
-    };
     Ok(Change {
         seq: ChangeSeq(row.u64(0)?),
         version: Version(row.u64(1)?),
         at: UnixMillis(row.i64(2)?),
-        actor,
+        actor: actor(row)?,
         entity: Entity::from_code(code(4)?).ok_or_else(unknown)?,
         action: Action::from_code(code(5)?).ok_or_else(unknown)?,
         number: row.u32(6)?,
         client: row.u32(7)?,
+        token: row
+            .bytes(11)?
+            .map(|subject| subject.try_into().map_err(|_| StoreError::Damaged("the subject of a mark")))
+            .transpose()?,
         reason: row.text(8)?.map(str::to_owned),
     })
+}
+
+/// What stands in the column `actor` beside users of the host, which are their number.
+pub(crate) const SERVER: i64 = -1;
+pub(crate) const APPLICATION: i64 = -2;
+pub(crate) const CONTACT: i64 = -3;
+
+fn actor(row: &dyn Cells) -> Result<Actor, StoreError> {
+    match row.i64(3)? {
+        SERVER => Ok(Actor::Server),
+        APPLICATION => Ok(Actor::Application { application: ApplicationNo(row.u32(9)?) }),
+        CONTACT => {
+            Ok(Actor::Contact { application: ApplicationNo(row.u32(9)?), contact: ContactNo(row.u32(10)?) })
+        }
+        uid => match u32::try_from(uid) {
+            Ok(uid) => Ok(Actor::Operator { uid }),
+            Err(_) => Err(StoreError::Damaged("an unknown actor")),
+        },
+    }
 }
 
 fn count(sql: &mut dyn Sql, text: &'static str) -> Result<u64, StoreError> {

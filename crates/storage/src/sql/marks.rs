@@ -56,7 +56,7 @@ fn kind_if_smaller(writing: &Writing<'_>, before: &Stored, after: Option<&Stored
             let shrinks = |after: &Stored| before.as_trust().shrinks_to(&after.as_trust());
             (MarkKind::Trust, may_be_in_tokens(writing, before) && after.is_none_or(shrinks))
         }
-        Entity::Resource | Entity::Key => return None,
+        Entity::Resource | Entity::Key | Entity::Token => return None,
     };
     (before.is_on() && smaller).then_some(kind)
 }

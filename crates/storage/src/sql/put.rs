@@ -2,6 +2,7 @@
 
 use procura_store::administration::{Add, Put, Refusal, StoreError, Update};
 use procura_store::change::{Action, Entity};
+use procura_store::changes::ChangeIfUnchanged;
 use procura_store::fields::{self, Key, Row};
 
 use super::marks::mark_if_smaller;
@@ -38,6 +39,36 @@ pub(crate) fn put(writing: &mut Writing<'_>, row: &Row) -> Result<Put, StoreErro
         Outcome::Unchanged | Outcome::NotWanted => Put::Unchanged,
         Outcome::Refused(refusal) => Put::Refused(refusal),
     })
+}
+
+/// Changes records that must be there, all or none, if what `expected` says still is so.
+pub(crate) fn change_if_unchanged(
+    writing: &mut Writing<'_>,
+    expected: &[Row],
+    updates: &[Row],
+) -> Result<ChangeIfUnchanged, StoreError> {
+    for row in expected {
+        let Some(stored) = get(writing.sql, &row.key())? else { return Ok(ChangeIfUnchanged::Stale) };
+        if row.positions().any(|(at, value)| stored.values[at].as_deref() != value) {
+            return Ok(ChangeIfUnchanged::Stale);
+        }
+    }
+    let mut changed = false;
+    for row in updates {
+        match update(writing, row)? {
+            Update::Updated => changed = true,
+            Update::Unchanged => {}
+            Update::NotFound => {
+                writing.abandon();
+                return Ok(ChangeIfUnchanged::Stale);
+            }
+            Update::Refused(refusal) => {
+                writing.abandon();
+                return Ok(ChangeIfUnchanged::Refused(refusal));
+            }
+        }
+    }
+    Ok(if changed { ChangeIfUnchanged::Changed } else { ChangeIfUnchanged::Unchanged })
 }
 
 /// The record that a key names, if it is there.

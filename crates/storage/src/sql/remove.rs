@@ -103,7 +103,7 @@ fn take_out(writing: &mut Writing<'_>, record: &Stored) -> Result<(), StoreError
             take_out_secrets(writing, record)?;
         }
         Entity::Resource => take_out_secrets(writing, record)?,
-        Entity::Mandate | Entity::Trust | Entity::Key => {}
+        Entity::Mandate | Entity::Trust | Entity::Key | Entity::Token => {}
     }
     let shape = shape::of(record.entity)?;
     let numbers = record.numbers.values(record.entity);

@@ -39,13 +39,18 @@ pub(crate) fn of(entity: Entity) -> Result<&'static Shape, StoreError> {
         Entity::Mandate => Ok(&MANDATE),
         Entity::Trust => Ok(&TRUST),
         Entity::Resource => Ok(&RESOURCE),
-        Entity::Key => Err(StoreError::Damaged("keys have no fields")),
+        Entity::Key | Entity::Token => Err(StoreError::Damaged("keys and tokens have no fields")),
     }
 }
 
 /// Whether the record is named by two others.
 pub(crate) fn is_pair(entity: Entity) -> bool {
     matches!(entity, Entity::Mandate | Entity::Trust)
+}
+
+/// Whether the record has a number and an id of its own.
+pub(crate) fn is_named(entity: Entity) -> bool {
+    !is_pair(entity) && entity != Entity::Token
 }
 
 /// The text that finds the number of an id.
@@ -56,7 +61,9 @@ pub(crate) fn number_text(entity: Entity) -> Result<&'static str, StoreError> {
         Entity::Contact => Ok(contact::NUMBER),
         Entity::Resource => Ok(resource::NUMBER),
         Entity::Key => Ok(super::text::key::WITH_KID),
-        Entity::Mandate | Entity::Trust => Err(StoreError::Damaged("a pair has no number of its own")),
+        Entity::Mandate | Entity::Trust | Entity::Token => {
+            Err(StoreError::Damaged("neither a pair nor a token has a number of its own"))
+        }
     }
 }
 
@@ -68,7 +75,9 @@ pub(crate) fn name_text(entity: Entity) -> Result<&'static str, StoreError> {
         Entity::Contact => Ok(contact::NAME),
         Entity::Resource => Ok(resource::NAME),
         Entity::Key => Ok(super::text::key::NAME),
-        Entity::Mandate | Entity::Trust => Err(StoreError::Damaged("a pair has no name of its own")),
+        Entity::Mandate | Entity::Trust | Entity::Token => {
+            Err(StoreError::Damaged("neither a pair nor a token has a name of its own"))
+        }
     }
 }
 

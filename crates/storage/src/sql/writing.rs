@@ -1,10 +1,13 @@
 //! A change in the making: one transaction, one version.
 
 use procura_jose::digest::sha256;
+use procura_protocol::time::UnixSeconds;
 use procura_store::administration::{ChangeContext, StoreError};
 use procura_store::change::{Action, Actor, Entity};
 use procura_store::mark::{KEEP_BEYOND_EXPIRY, MarkKind, subject_text};
+use procura_store::records::Version;
 
+use super::log::{APPLICATION, CONTACT, SERVER};
 use super::shape::Numbers;
 use super::text::log;
 use super::{Sql, Value, one_integer};
@@ -16,6 +19,19 @@ pub(crate) struct Writing<'a> {
     version: i64,
     changes: u64,
     abandoned: bool,
+}
+
+/// What a mark says besides its kind.
+pub(crate) struct Marked {
+    pub(crate) subject: [u8; 32],
+    /// Subject of the mark on the application whose tokens it hits, if it hits those of one.
+    pub(crate) application: Option<[u8; 32]>,
+    pub(crate) keep_until: UnixSeconds,
+}
+
+/// What guards are told of a mark.
+pub(crate) fn subject_of(kind: MarkKind, id: &str, second: Option<&str>) -> [u8; 32] {
+    sha256(subject_text(kind, id, second).as_bytes())
 }
 
 /// Runs `write` in a transaction of its own. It is committed if something changed and it was not
@@ -72,6 +88,11 @@ impl Writing<'_> {
         self.abandoned = true;
     }
 
+    /// The version that this becomes if it is committed.
+    pub(crate) fn version(&self) -> Version {
+        Version(self.version.unsigned_abs())
+    }
+
     /// Writes that something was done to a record.
     pub(crate) fn change(
         &mut self,
@@ -79,10 +100,23 @@ impl Writing<'_> {
         action: Action,
         numbers: Numbers,
     ) -> Result<(), StoreError> {
+        self.change_about(entity, action, numbers, None)
+    }
+
+    /// Writes that something was done to a record, or to the token with that subject.
+    pub(crate) fn change_about(
+        &mut self,
+        entity: Entity,
+        action: Action,
+        numbers: Numbers,
+        token: Option<&[u8; 32]>,
+    ) -> Result<(), StoreError> {
         self.changes += 1;
-        let actor = match self.context.actor {
-            Actor::Operator { uid } => i64::from(uid),
-            Actor::Server => -1,
+        let (actor, application, contact) = match self.context.actor {
+            Actor::Operator { uid } => (i64::from(uid), None, None),
+            Actor::Server => (SERVER, None, None),
+            Actor::Application { application } => (APPLICATION, Some(application), None),
+            Actor::Contact { contact, application } => (CONTACT, Some(application), Some(contact)),
         };
         let values = [
             Value::Integer(self.version),
@@ -93,6 +127,9 @@ impl Writing<'_> {
             Value::Integer(numbers.number.into()),
             Value::Integer(numbers.client.into()),
             self.context.reason.as_deref().into(),
+            application.map(|application| i64::from(application.0)).into(),
+            contact.map(|contact| i64::from(contact.0)).into(),
+            token.map_or(Value::Null, |token| Value::Bytes(token)),
         ];
         self.sql.execute(log::INSERT_CHANGE, &values).map(drop)
     }
@@ -105,9 +142,26 @@ impl Writing<'_> {
         id: &str,
         second: Option<&str>,
     ) -> Result<(), StoreError> {
-        let subject = sha256(subject_text(kind, id, second).as_bytes());
-        let keep_until =
-            self.context.at.seconds().plus(self.context.token_lifetime_max).plus(KEEP_BEYOND_EXPIRY);
+        let application = match kind {
+            MarkKind::Application | MarkKind::Trust => Some(subject_of(MarkKind::Application, id, None)),
+            _ => None,
+        };
+        let (subject, keep_until) = (subject_of(kind, id, second), self.keep_until());
+        self.mark_subject(kind, numbers, Marked { subject, application, keep_until })
+    }
+
+    /// When the last token that is out now is gone for sure.
+    pub(crate) fn keep_until(&self) -> UnixSeconds {
+        self.context.at.seconds().plus(self.context.token_lifetime_max).plus(KEEP_BEYOND_EXPIRY)
+    }
+
+    /// Marks a subject.
+    pub(crate) fn mark_subject(
+        &mut self,
+        kind: MarkKind,
+        numbers: Numbers,
+        Marked { subject, application, keep_until }: Marked,
+    ) -> Result<(), StoreError> {
         let values = [
             Value::Integer(kind.code().into()),
             Value::Bytes(&subject),
@@ -115,6 +169,7 @@ impl Writing<'_> {
             Value::Integer(numbers.client.into()),
             Value::Integer(self.version),
             Value::Integer(keep_until.0),
+            application.as_ref().map_or(Value::Null, |application| Value::Bytes(application)),
         ];
         self.sql.execute(log::INSERT_MARK, &values).map(drop)
     }

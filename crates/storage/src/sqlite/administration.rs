@@ -6,7 +6,7 @@ use procura_protocol::time::UnixMillis;
 use procura_store::administration::{
     Add, AddSecret, Administration, BuiltIn, ChangeContext, Disable, Erase, Fact, Import, ImportReport,
     InsertKey, KeyRecord, Line, ListQuery, NewKey, Page, PromoteKey, Put, Remove, RetireKey, RetireSecret,
-    RevokeKey, SealedKey, SecretNo, SecretRecord, Status, StoreError, Update,
+    Revocation, Revoke, RevokeKey, SealedKey, SecretNo, SecretRecord, Status, StoreError, Update,
 };
 use procura_store::change::{Change, ChangeSeq, Entity};
 use procura_store::fields::{Key, Row};
@@ -14,7 +14,7 @@ use procura_store::records::{KeyNo, SecretHash};
 
 use super::SqliteDirectory;
 use crate::sql::writing::tidying;
-use crate::sql::{import, keys, list, log, put, remove, secrets};
+use crate::sql::{import, keys, list, log, put, remove, revoke, secrets};
 
 impl Administration for SqliteDirectory {
     async fn add(&self, context: ChangeContext, row: Row) -> Result<Add, StoreError> {
@@ -141,6 +141,10 @@ impl Administration for SqliteDirectory {
         successor: Option<NewKey>,
     ) -> Result<RevokeKey, StoreError> {
         self.write(context, move |writing| keys::revoke(writing, key, successor.as_ref())).await
+    }
+
+    async fn revoke(&self, context: ChangeContext, revocation: Revocation) -> Result<Revoke, StoreError> {
+        self.write(context, move |writing| revoke::revoke(writing, &revocation)).await
     }
 
     async fn rewrap(

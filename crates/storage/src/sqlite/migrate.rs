@@ -5,8 +5,10 @@ use super::open::OpenError;
 use crate::sql::{CellsExt, Sql, Value};
 
 /// Every migration, oldest first. A released one never changes; the folder for PostgreSQL has the same.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_directory", include_str!("../../migrations/sqlite/0001_directory.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_directory", include_str!("../../migrations/sqlite/0001_directory.sql")),
+    ("0002_revocation", include_str!("../../migrations/sqlite/0002_revocation.sql")),
+];
 
 const MAKE_LIST: &str = "CREATE TABLE IF NOT EXISTS schema_migration (name TEXT NOT NULL PRIMARY KEY)";
 const HAS_LIST: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'";

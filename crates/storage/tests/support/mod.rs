@@ -14,6 +14,7 @@ use procura_store::Clock;
 use procura_store::administration::{Administration, ChangeContext, Put};
 use procura_store::change::{Actor, Entity};
 use procura_store::fields::{Key, Row};
+use procura_store::records::RandomId;
 use tempfile::TempDir;
 
 /// 2027-01-15T08:00:00Z.
@@ -62,6 +63,7 @@ impl Installation {
             connect: Arc::new(move || connect_reader(&file)),
             clock: self.clock.clone(),
             keys: None,
+            epoch: RandomId([7; 16]),
             changed: None,
         }
     }

@@ -179,6 +179,10 @@ pub enum StoreError {
     /// Numbers of this kind of record have run out.
     #[error("no numbers are left for this kind of record")]
     NumbersExhausted,
+    /// The change is committed, but not in force here yet: a load of everything goes on, or the directory
+    /// can't be read.
+    #[error("the change is made, but it is not in force here yet")]
+    NotInForce,
     /// What was read can't have been written by this program.
     #[error("the directory holds something that can't be read: {0}")]
     Damaged(&'static str),

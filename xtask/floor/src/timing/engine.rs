@@ -136,7 +136,7 @@ impl Subject for Proof<'_> {
 }
 
 fn presented(id: &'static str, secret: &str) -> Presented<'static> {
-    Presented::Secret { application_id: Cow::Borrowed(id), secret: Secret::from(secret.to_owned()) }
+    Presented::Secret { id: Cow::Borrowed(id), secret: Secret::from(secret.to_owned()) }
 }
 
 /// A world with one contact for each way in which the rule refuses, all with ids of one length and, but

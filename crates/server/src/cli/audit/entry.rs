@@ -149,7 +149,7 @@ fn of_change(plain: Told, changed: &Changed, names: &Names) -> Told {
             Entity::Key => told.kid = name,
             // Resources have no member of their own.
             Entity::Resource => told.cause = Some(cause(changed, name.as_deref())),
-            Entity::Mandate | Entity::Trust => {}
+            Entity::Mandate | Entity::Trust | Entity::Token => {}
         }
     }
     told

@@ -1,0 +1,109 @@
+//! Which resource asks, and whoever may ask about tokens.
+
+use std::sync::Arc;
+
+use procura_protocol::ids::APPLICATION_PREFIX;
+use procura_store::records::{Resource, SecretHash};
+use procura_store::{Directory, Journal, Store};
+
+use crate::application_auth::{AuthenticatedApplication, NotAuthenticated, Presented, fitting};
+use crate::{Engine, Unavailable};
+
+/// A resource whose secret was right at the version of the directory that it holds.
+///
+/// Only this file can make one.
+///
+/// ```compile_fail
+/// use procura_engine::resource_auth::AuthenticatedResource;
+/// let forged = AuthenticatedResource { resource: todo!(), secret: todo!(), directory: todo!() };
+/// ```
+#[derive(Clone)]
+pub struct AuthenticatedResource {
+    resource: Arc<Resource>,
+    secret: SecretHash,
+    directory: Arc<Directory>,
+}
+
+impl AuthenticatedResource {
+    /// The resource.
+    pub fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    /// The directory on which it was found.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+/// Who may ask about tokens: of their own.
+pub enum Caller {
+    /// A resource, about tokens that are for it.
+    Resource(AuthenticatedResource),
+    /// An application, about tokens that were issued to it.
+    Application(AuthenticatedApplication),
+}
+
+impl Caller {
+    /// The directory on which they were found, and on which everything about this request is decided.
+    pub fn directory(&self) -> &Directory {
+        match self {
+            Caller::Resource(resource) => resource.directory(),
+            Caller::Application(application) => application.directory(),
+        }
+    }
+}
+
+impl<S: Store, J: Journal> Engine<S, J> {
+    /// Finds out which resource asks, with the same work whether the id exists or not.
+    pub fn authenticate_resource(
+        &self,
+        presented: &Presented<'_>,
+    ) -> Result<Result<AuthenticatedResource, NotAuthenticated>, Unavailable> {
+        let directory = self.store.directory()?;
+        let now = self.now()?;
+        let (resource, fits) = match presented {
+            Presented::Secret { id, secret } => {
+                let resource = directory.resource(id);
+                let fits = fitting(resource.map_or(&[][..], |found| &found.secrets), secret);
+                (resource.cloned(), fits)
+            }
+            Presented::Nothing => (None, None),
+        };
+        match (resource, fits) {
+            (Some(resource), Some(secret)) if resource.active => {
+                Ok(Ok(AuthenticatedResource { resource, secret, directory }))
+            }
+            (resource, _) => {
+                self.failures.count(now, resource.is_some());
+                Ok(Err(NotAuthenticated))
+            }
+        }
+    }
+
+    /// Finds out who asks about a token. An id that begins as those of applications do can be no other's.
+    pub fn authenticate_caller(
+        &self,
+        presented: &Presented<'_>,
+    ) -> Result<Result<Caller, NotAuthenticated>, Unavailable> {
+        let is_application =
+            matches!(presented, Presented::Secret { id, .. } if id.starts_with(APPLICATION_PREFIX));
+        if is_application {
+            Ok(self.authenticate_application(presented)?.map(Caller::Application))
+        } else {
+            Ok(self.authenticate_resource(presented)?.map(Caller::Resource))
+        }
+    }
+
+    /// Whether a resource that was authenticated a while ago may still listen: it is active, and the
+    /// secret that it showed is still one of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when the directory can't be confirmed.
+    pub fn may_still_listen(&self, resource: &AuthenticatedResource) -> Result<bool, Unavailable> {
+        let directory = self.store.directory()?;
+        let now = directory.resource_by_number(resource.resource.no);
+        Ok(now.is_some_and(|now| now.active && now.secrets.contains(&resource.secret)))
+    }
+}

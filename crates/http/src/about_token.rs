@@ -1,0 +1,119 @@
+//! `POST /introspect` (RFC 7662) and `POST /revoke` (RFC 7009): extract, call, render.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode};
+use procura_engine::application_auth::Presented;
+use procura_engine::revocation::RevokeError;
+use procura_protocol::about_token::AboutToken;
+use procura_protocol::error::{AuthErrorMessage, ErrorCode};
+use procura_protocol::introspection;
+use procura_store::{Journal, Store};
+
+use crate::connection::read_body;
+use crate::routes::App;
+use crate::{answer, credentials, form};
+
+/// `POST /introspect`.
+pub(crate) async fn introspect<S: Store, J: Journal>(
+    State(app): State<Arc<App<S, J>>>,
+    request: Request<Body>,
+) -> Response {
+    match read(&app, request).await {
+        Ok((head, body)) => match answer_about(&app, &head, &body).await {
+            Ok(response) | Err(response) => response,
+        },
+        Err(refused) => refused,
+    }
+}
+
+async fn answer_about<S: Store, J: Journal>(
+    app: &App<S, J>,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Response, Response> {
+    let (asked, presented) = shape(head, body).map_err(|message| answer::refuse(&message))?;
+    let caller = app
+        .engine
+        .authenticate_caller(&presented)
+        .map_err(answer::unavailable)?
+        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+    let found = app.engine.introspect(&caller, &asked.token).map_err(answer::unavailable)?;
+    let body = found.as_ref().map_or(introspection::INACTIVE, |active| active.answer());
+    Ok(answer::secret_json(body.to_vec()))
+}
+
+/// `POST /revoke`.
+pub(crate) async fn revoke<S: Store, J: Journal>(
+    State(app): State<Arc<App<S, J>>>,
+    request: Request<Body>,
+) -> Response {
+    match read(&app, request).await {
+        Ok((head, body)) => match end_token(&app, &head, &body).await {
+            Ok(response) | Err(response) => response,
+        },
+        Err(refused) => refused,
+    }
+}
+
+async fn end_token<S: Store, J: Journal>(
+    app: &App<S, J>,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Response, Response> {
+    let (asked, presented) = shape(head, body).map_err(|message| answer::refuse(&message))?;
+    let application = app
+        .engine
+        .authenticate_application(&presented)
+        .map_err(answer::unavailable)?
+        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+    match app.engine.revoke(&application, &asked.token).await {
+        Ok(()) => Ok(empty(StatusCode::OK)),
+        Err(RevokeError::IdToken) => Err(answer::refuse_with(ErrorCode::UnsupportedTokenType)),
+        Err(RevokeError::NotTheirs) => Err(answer::refuse(&AuthErrorMessage::new(
+            ErrorCode::InvalidGrant,
+            "This token was issued to another application. Only that one can revoke it.",
+        ))),
+        Err(RevokeError::Budget { retry_after }) => {
+            let mut response = empty(StatusCode::TOO_MANY_REQUESTS);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
+            Err(response)
+        }
+        Err(RevokeError::Unavailable(reason)) => Err(answer::unavailable(reason)),
+    }
+}
+
+async fn read<S: Store, J: Journal>(
+    app: &App<S, J>,
+    request: Request<Body>,
+) -> Result<(Parts, Bytes), Response> {
+    let (head, body) = request.into_parts();
+    let body = read_body(body, &app.limits).await.map_err(answer::unreadable)?;
+    if !body.is_empty() && !form::is_form(&head.headers) {
+        return Err(answer::refuse_with(ErrorCode::UnsupportedMediaType));
+    }
+    Ok((head, body))
+}
+
+fn shape<'a>(head: &Parts, body: &'a [u8]) -> Result<(AboutToken<'a>, Presented<'a>), AuthErrorMessage> {
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    let mut asked = AboutToken::parse(body, query)?;
+    let in_form = std::mem::take(&mut asked.credentials);
+    let presented = credentials::from_header_or_form(&head.headers, in_form)?;
+    Ok((asked, presented))
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode) -> Response {
+    let mut response = answer::secret_json(Vec::new());
+    *response.status_mut() = status;
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response
+}

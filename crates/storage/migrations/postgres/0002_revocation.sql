@@ -1,0 +1,13 @@
+-- Revocations by request.
+
+-- Of a mark on tokens of one application: the subject of a mark on that application.
+ALTER TABLE mark ADD COLUMN application BYTEA;
+
+CREATE INDEX mark_on ON mark (subject);
+CREATE INDEX mark_in ON mark (application, kind);
+
+-- actor: a user number of the host; -1, the server; -2, an application; -3, a contact for whom an
+-- application acted. subject: of a token that was revoked, the subject of its mark.
+ALTER TABLE change ADD COLUMN actor_application BIGINT;
+ALTER TABLE change ADD COLUMN actor_contact BIGINT;
+ALTER TABLE change ADD COLUMN subject BYTEA;

@@ -99,7 +99,10 @@ pub enum InvalidAccessToken {
     /// `acr`, `act` and `auth_time` contradict each other.
     #[error("acr, act and auth_time do not go together")]
     Presence,
-    /// There are no clients, or one is listed twice.
+    /// There is no `jti` by which it could be revoked.
+    #[error("jti is empty")]
+    Id,
+    /// There are no clients, in all or in one entry, or one is listed twice.
     #[error("mandates must list clients, each once")]
     Mandates,
 }
@@ -140,6 +143,9 @@ impl TryFrom<Raw> for AccessToken {
 
     fn try_from(mut raw: Raw) -> Result<Self, InvalidAccessToken> {
         let holder = holder(&mut raw)?;
+        if raw.jti.is_empty() {
+            return Err(InvalidAccessToken::Id);
+        }
         Ok(AccessToken {
             issuer: raw.iss,
             audience: raw.aud,
@@ -180,6 +186,9 @@ fn holder(raw: &mut Raw) -> Result<Holder, InvalidAccessToken> {
 }
 
 fn mandates(groups: Vec<OwnedMandateGroup>) -> Result<Box<[TokenMandate]>, InvalidAccessToken> {
+    if groups.iter().any(|group| group.clients.is_empty()) {
+        return Err(InvalidAccessToken::Mandates);
+    }
     let mut mandates: Vec<TokenMandate> = Vec::with_capacity(groups.iter().map(|g| g.clients.len()).sum());
     for group in groups {
         let permissions = group.permissions;
@@ -271,12 +280,17 @@ mod tests {
             ("exp", json!(3601.5)),
             ("iat", json!(null)),
             ("jti", json!(7)),
+            ("jti", json!("")),
             ("client_id", json!("CON1")),
             ("dv", json!(-1)),
             ("dv", json!("63")),
             ("mandates", json!(null)),
             ("mandates", json!([])),
             ("mandates", json!([{"clients": [], "permissions": []}])),
+            (
+                "mandates",
+                json!([{"clients": ["CLI1"], "permissions": []}, {"clients": [], "permissions": []}]),
+            ),
             ("mandates", json!([{"clients": ["CLI1", "CLI1"], "permissions": []}])),
             ("mandates", json!([{"clients": ["CLI1"], "permissions": ["can_fly"]}])),
             ("mandates", json!([{"clients": ["CLI1"]}])),

@@ -155,6 +155,12 @@ pub fn token_request(contact: &str, form: &str) -> Request<Body> {
     request.expect("a request")
 }
 
+/// The value of an `Authorization` header with a resource's credentials, form-encoded as RFC 6749 2.3.1
+/// asks for.
+pub fn resource_basic(id: &str, secret: &str) -> String {
+    basic(&id.replace(':', "%3A").replace('/', "%2F"), secret)
+}
+
 /// The value of an `Authorization` header.
 pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))

@@ -33,6 +33,8 @@ pub const CLIENTS: [(&str, &str); 3] = [
 ];
 /// The built-in resource; number 1, every application's default.
 pub const RESOURCE: &str = "https://procura.example/api";
+/// The secret of the built-in resource, and of the other one.
+pub const RESOURCE_SECRET: &str = "pcs_resource";
 /// A resource that the trusted application is registered for besides; number 2.
 pub const OTHER_RESOURCE: &str = "https://payments.example/";
 /// A resource that nobody is registered for; number 3.
@@ -72,8 +74,8 @@ impl Default for World {
                 .map(|client| (ApplicationNo(1), trust(client, "all can_authorise_payments")))
                 .collect(),
             resources: vec![
-                resource(1, RESOURCE),
-                resource(2, OTHER_RESOURCE),
+                with_secret(resource(1, RESOURCE)),
+                with_secret(resource(2, OTHER_RESOURCE)),
                 resource(3, FOREIGN_RESOURCE),
             ],
         }
@@ -197,6 +199,10 @@ pub fn resource(no: u32, id: &str) -> Resource {
         secrets: Vec::new(),
         access_token_algorithm: Algorithm::Es256,
     }
+}
+
+fn with_secret(resource: Resource) -> Resource {
+    Resource { secrets: vec![SecretHash(sha256(RESOURCE_SECRET.as_bytes()))], ..resource }
 }
 
 /// A span, for records.

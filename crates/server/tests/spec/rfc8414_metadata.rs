@@ -28,9 +28,14 @@ async fn the_document_has_exactly_these_members() {
         [
             "contact_token_endpoint",
             "grant_types_supported",
+            "introspection_endpoint",
+            "introspection_endpoint_auth_methods_supported",
             "issuer",
             "jwks_uri",
             "response_types_supported",
+            "revocation_endpoint",
+            "revocation_endpoint_auth_methods_supported",
+            "revocation_events_endpoint",
             "scopes_supported",
             "token_endpoint_auth_methods_supported",
         ]

@@ -56,7 +56,7 @@ pub async fn numbers_keep_their_names_after_removal_and_lose_them_by_erasing(har
     let erase = async |id| directory.erase_contact(context(), ContactId::parse(id).unwrap()).await.unwrap();
     assert_eq!(erase("con").await, Erase::Erased);
     assert_eq!(names().await, [None, None]);
-    assert_eq!(directory.numbers_of(Entity::Contact, "con".to_owned()).await.unwrap(), []);
+    assert!(directory.numbers_of(Entity::Contact, "con".to_owned()).await.unwrap().is_empty());
     let changes = directory.changes_after(ChangeSeq(0), 100).await.unwrap();
     assert!(changes.iter().all(|change| change.reason.is_none()), "reasons may name the person");
     assert_eq!(changes.iter().filter(|change| change.action == Action::Erase).count(), 2);

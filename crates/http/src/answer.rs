@@ -133,7 +133,7 @@ pub(crate) async fn method_not_allowed() -> Response {
     response
 }
 
-fn never_stored(headers: &mut HeaderMap) {
+pub(crate) fn never_stored(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(PRAGMA, NO_CACHE);
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER};
+use http::header::{ETAG, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use procura_engine::Unavailable;
 use procura_engine::contacts::{ContactError, Forbidden, StateTag};
@@ -113,13 +113,11 @@ pub(crate) fn unavailable_now() -> Response {
     response
 }
 
-/// An answer without a body, about a state.
+/// An answer without a body, about a state. Neither 204 nor 304 says a length (RFC 9110 8.6).
 pub(crate) fn nothing_but(status: StatusCode, tag: StateTag) -> Response {
-    let mut response = answer::secret_json(Vec::new());
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    response.headers_mut().remove(CONTENT_TYPE);
-    // Neither 204 nor 304 may say a length that is not that of the whole (RFC 9110 8.6).
-    response.headers_mut().remove(CONTENT_LENGTH);
+    answer::never_stored(response.headers_mut());
     with_tag(response, tag)
 }
 

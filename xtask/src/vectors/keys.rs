@@ -70,23 +70,27 @@ impl Keys {
         base64url::decode(text).unwrap_or_default()
     }
 
-    /// Signs with a key's own algorithm.
-    pub(super) fn sign(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, Failure> {
-        sign(&self.key(name)?.own, message)
+    /// Signs with a key's numbers, by its own algorithm or by another for keys of its type.
+    pub(super) fn sign(&self, name: &str, algorithm: &str, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        let signed = self.with(name, algorithm, |key| key.sign(message))?;
+        let signature = signed.map_err(|error| Failure::wrong(error.to_string()))?;
+        Ok(signature.as_ref().to_vec())
     }
 
-    /// Signs with a key's numbers and an algorithm that is not its own.
-    pub(super) fn sign_with(&self, name: &str, algorithm: &str, message: &[u8]) -> Result<Vec<u8>, Failure> {
-        let algorithm: Algorithm =
-            algorithm.parse().map_err(|_| Failure::wrong(format!("{algorithm} is no algorithm")))?;
-        let key = PrivateKey::from_pkcs8(algorithm, &self.key(name)?.pkcs8)
-            .map_err(|error| Failure::wrong(format!("{name}: {error}")))?;
-        sign(&key, message)
+    /// Whether a key signed this, by that algorithm.
+    pub(super) fn verifies(&self, name: &str, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+        let verified = self.with(name, algorithm, |key| key.public_key().verify(message, signature).is_ok());
+        verified.is_ok_and(|verified| verified)
     }
 
-    /// Whether a key signed this with its own algorithm.
-    pub(super) fn verifies(&self, name: &str, message: &[u8], signature: &[u8]) -> bool {
-        self.0.get(name).is_some_and(|key| key.own.public_key().verify(message, signature).is_ok())
+    fn with<T>(&self, name: &str, algorithm: &str, act: impl FnOnce(&PrivateKey) -> T) -> Result<T, Failure> {
+        let key = self.key(name)?;
+        if key.own.algorithm().as_str() == algorithm {
+            return Ok(act(&key.own));
+        }
+        let unfit = || Failure::wrong(format!("{name} can't sign with {algorithm}"));
+        let algorithm = algorithm.parse().map_err(|_| unfit())?;
+        PrivateKey::from_pkcs8(algorithm, &key.pkcs8).map(|key| act(&key)).map_err(|_| unfit())
     }
 
     fn key(&self, name: &str) -> Result<&Key, Failure> {
@@ -120,9 +124,4 @@ impl Key {
         jwk["pkcs8"] = json!(base64url::encode(&self.pkcs8));
         Ok(jwk)
     }
-}
-
-fn sign(key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, Failure> {
-    let signature = key.sign(message).map_err(|error| Failure::wrong(error.to_string()))?;
-    Ok(signature.as_ref().to_vec())
 }

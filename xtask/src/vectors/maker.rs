@@ -16,8 +16,15 @@ use crate::steps::Failure;
 /// Makes tokens. Signatures that are random come from the tokens of the file, where they still fit.
 pub(super) struct Maker<'a> {
     keys: &'a Keys,
-    /// Signatures by the key's own algorithm, by key and message.
-    signatures: HashMap<(String, String), Vec<u8>>,
+    signatures: HashMap<Signed, Vec<u8>>,
+}
+
+/// What is signed, by which key and with which algorithm.
+#[derive(PartialEq, Eq, Hash)]
+struct Signed {
+    key: String,
+    algorithm: String,
+    message: String,
 }
 
 impl<'a> Maker<'a> {
@@ -32,22 +39,27 @@ impl<'a> Maker<'a> {
         maker
     }
 
+    /// Remembers the signature of a case, if nothing was done to it.
     fn keep(&mut self, case: &Value) -> Option<()> {
         let recipe = &case["recipe"];
-        let turned = ["signature", "then"].iter().any(|member| recipe.get(member).is_some());
+        let key = recipe["key"].as_str()?;
+        let algorithm = match recipe.get("signature") {
+            None => self.keys.algorithm(key),
+            Some(signature) => signature["by"].as_str()?,
+        };
         let mut written = recipe["written"].as_array().into_iter().flatten();
-        if turned || written.any(|writing| writing[0] == "signature") {
+        if recipe.get("then").is_some() || written.any(|writing| writing[0] == "signature") {
             return None;
         }
-        let key = recipe["key"].as_str()?;
         let (shown, signature) = case["token"].as_str()?.rsplit_once('.')?;
         let message = match recipe.get("signed") {
             Some(signed) => message(&signed["header"], &signed["claims"]),
             None => shown.to_owned(),
         };
         let signature = base64url::decode(signature).ok()?;
-        if self.keys.verifies(key, message.as_bytes(), &signature) {
-            self.signatures.insert((key.to_owned(), message), signature);
+        if self.keys.verifies(key, algorithm, message.as_bytes(), &signature) {
+            let signed = Signed { key: key.to_owned(), algorithm: algorithm.to_owned(), message };
+            self.signatures.insert(signed, signature);
         }
         Some(())
     }
@@ -71,31 +83,37 @@ impl<'a> Maker<'a> {
         let mut parts = vec![header, claims, signature];
         let mut text = parts.join(".");
         for edit in &made.then {
-            text = apply(edit, &mut parts, text);
+            let edited = apply(edit, &mut parts, &text);
+            if edited == text {
+                return Err(broken(&format!("{edit:?} changes nothing")));
+            }
+            text = edited;
         }
         Ok(text)
     }
 
     fn signature(&mut self, made: &Made, message: &str) -> Result<Vec<u8>, Failure> {
+        let own = self.keys.algorithm(made.key);
         match &made.signature {
-            Signature::Own => self.own(made.key, message),
-            Signature::By(algorithm) => self.keys.sign_with(made.key, algorithm, message.as_bytes()),
+            Signature::Own => self.sign(made.key, own, message),
+            Signature::By(algorithm) => self.sign(made.key, algorithm, message),
             Signature::Hmac(bytes) => {
                 let key = self.known(made.key, *bytes);
                 Ok(digest::hmac_sha256(&key, message.as_bytes()).to_vec())
             }
             Signature::Bytes(text) => base64url::decode(text).map_err(|_| broken(text)),
-            Signature::Turned(turn) => turned(*turn, &self.own(made.key, message)?),
+            Signature::Turned(turn) => turned(*turn, &self.sign(made.key, own, message)?),
         }
     }
 
-    fn own(&mut self, key: &str, message: &str) -> Result<Vec<u8>, Failure> {
-        let place = (key.to_owned(), message.to_owned());
-        if let Some(signature) = self.signatures.get(&place) {
+    fn sign(&mut self, key: &str, algorithm: &str, message: &str) -> Result<Vec<u8>, Failure> {
+        let [key, algorithm, message] = [key, algorithm, message].map(str::to_owned);
+        let signed = Signed { key, algorithm, message };
+        if let Some(signature) = self.signatures.get(&signed) {
             return Ok(signature.clone());
         }
-        let signature = self.keys.sign(key, message.as_bytes())?;
-        self.signatures.insert(place, signature.clone());
+        let signature = self.keys.sign(&signed.key, &signed.algorithm, signed.message.as_bytes())?;
+        self.signatures.insert(signed, signature.clone());
         Ok(signature)
     }
 
@@ -146,7 +164,7 @@ fn write(made: &Made, name: PartName, bytes: &[u8]) -> Result<String, Failure> {
     if other == usual { Err(broken(&format!("{name:?} looks the same as {writing:?}"))) } else { Ok(other) }
 }
 
-fn apply(edit: &Edit, parts: &mut Vec<String>, text: String) -> String {
+fn apply(edit: &Edit, parts: &mut Vec<String>, text: &str) -> String {
     let place = |name: PartName| match name {
         PartName::Header => 0,
         PartName::Claims => 1,

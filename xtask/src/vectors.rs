@@ -34,6 +34,9 @@ use maker::Maker;
 /// Fewer refused cases than this are too few.
 const REFUSED_AT_LEAST: usize = 150;
 
+/// The members that hold cases.
+const LISTS: [&str; 2] = ["cases", "cut_off"];
+
 const ABOUT: &str = "What a guard must answer. Made by cargo xtask vectors; tests/vectors/README.md describes it. \
      The private keys were made for this file alone: never trust them.";
 
@@ -107,32 +110,33 @@ fn with_tokens(mut cases: Vec<Case>, maker: &mut Maker<'_>) -> Result<Vec<Case>,
 
 /// What holds of the vectors whatever the cases are.
 fn judge(document: &Value) -> Verdict {
-    let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
-    let (cases, cut_off) = (list("cases"), list("cut_off"));
+    let [cases, cut_off] = LISTS.map(|list| document[list].as_array().map_or(&[][..], Vec::as_slice));
     let mut names = HashSet::new();
-    for case in cases.iter().chain(&cut_off) {
+    let mut questions = HashSet::new();
+    for case in cases.iter().chain(cut_off) {
         let name = case["name"].as_str().unwrap_or_default();
-        let speaks = !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if !speaks || !names.insert(name) {
-            return Err(Failure::wrong(format!("{name:?} is no name of a case, or the name of two")));
+        let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if name.is_empty() || !name.bytes().all(letters) {
+            return Err(Failure::wrong(format!("{name:?} is no name of a case")));
+        }
+        let asked = ["token", "request", "route", "marks", "state"].map(|member| case[member].to_string());
+        if !names.insert(name) || !questions.insert(asked) {
+            return Err(Failure::wrong(format!(
+                "{name} is the name of two cases, or asks what another asks"
+            )));
         }
     }
     let refused = cases.iter().filter(|case| case["answer"]["status"] != 200).count();
     if refused < REFUSED_AT_LEAST {
         return Err(Failure::wrong(format!("{refused} cases are refused; {REFUSED_AT_LEAST} are needed")));
     }
-    Ok(format!(
-        "{} cases, {refused} of them refused, and {} at a guard that is cut off",
-        cases.len(),
-        cut_off.len()
-    ))
+    let (cases, cut_off) = (cases.len(), cut_off.len());
+    Ok(format!("{cases} cases, {refused} of them refused, and {cut_off} at a guard that is cut off"))
 }
 
 /// Names the first case that is not as it should be.
 fn stale(old: &Value, new: &Value) -> Failure {
-    let lists = ["cases", "cut_off"];
-    let changed = lists.iter().flat_map(|list| {
+    let changed = LISTS.iter().flat_map(|list| {
         let old = old[list].as_array().cloned().unwrap_or_default();
         let new = new[list].as_array().into_iter().flatten();
         new.filter(move |case| !old.contains(case)).map(|case| case["name"].to_string())
@@ -156,6 +160,8 @@ fn object<N: Serialize, V: fmt::Display>(members: impl IntoIterator<Item = (N, V
 
 #[cfg(test)]
 mod tests {
+    use procura_jose::{Algorithm, Expect, Jwks, verify_jwt};
+
     use super::*;
 
     fn root() -> &'static Path {
@@ -204,8 +210,82 @@ mod tests {
     }
 
     #[test]
-    fn every_member_of_a_token_that_is_kept_is_kept() {
+    fn keys_and_tokens_are_made_where_there_are_none() {
         let old = read(&place(root())).unwrap();
-        assert_eq!(generate(&old).unwrap(), generate(&old).unwrap());
+        let new = parse(&generate(&Value::Null).unwrap()).unwrap();
+        judge(&new).unwrap();
+        assert_ne!(old["jwks"], new["jwks"]);
+        assert_ne!(old["cases"][0]["token"], new["cases"][0]["token"]);
+    }
+
+    #[test]
+    fn two_cases_of_one_name_or_one_question_are_found() {
+        let mut document = read(&place(root())).unwrap();
+        let cases = document["cases"].as_array_mut().unwrap();
+        let mut again = cases[0].clone();
+        again["name"] = json!("the_same_under_another_name");
+        cases.push(again);
+        assert!(judge(&document).unwrap_err().to_string().starts_with("the_same_under_another_name"));
+
+        let cases = document["cases"].as_array_mut().unwrap();
+        cases.pop();
+        let mut again = cases[0].clone();
+        again["marks"] = json!([{ "kind": "all", "ids": [], "version": 1000 }]);
+        cases.push(again);
+        assert!(judge(&document).is_err());
+    }
+
+    /// Whether a verifier of signatures alone would let a case's token pass.
+    fn verifies(document: &Value, case: &Value) -> bool {
+        let keys: Jwks = serde_json::from_value(document["jwks"].clone()).unwrap();
+        let all = [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa];
+        let expect = Expect { typ: "at+jwt", algorithms: &all };
+        verify_jwt::<Value>(case["token"].as_str().unwrap(), &keys, &expect).is_ok()
+    }
+
+    #[test]
+    fn each_case_is_wrong_in_what_its_group_says_and_in_nothing_before_it() {
+        let document = read(&place(root())).unwrap();
+        for case in document["cases"].as_array().unwrap() {
+            if case["token"].is_null() {
+                continue;
+            }
+            let forged = ["text", "header", "algorithm", "signature", "repeated"];
+            let signed = [
+                "accepted",
+                "issuer",
+                "audience",
+                "act",
+                "cnf",
+                "presence",
+                "mandates",
+                "permissions",
+                "authorization",
+                "query",
+                "marks",
+            ];
+            let (group, verifies) = (case["group"].as_str().unwrap(), verifies(&document, case));
+            if forged.contains(&group) {
+                assert!(!verifies, "{case}");
+            }
+            if signed.contains(&group) {
+                assert!(verifies, "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_format_is_described() {
+        let described = fs::read_to_string(root().join("tests/vectors/README.md")).unwrap();
+        let document = read(&place(root())).unwrap();
+        let case =
+            document["cases"].as_array().unwrap().iter().chain(document["cut_off"].as_array().unwrap());
+        let recipes = case.clone().filter_map(|case| case["recipe"].as_object());
+        let members =
+            document.as_object().into_iter().chain(case.filter_map(Value::as_object)).chain(recipes);
+        let names: HashSet<&String> = members.flat_map(|object| object.keys()).collect();
+        for name in names {
+            assert!(described.contains(&format!("`{name}`")), "{name} is not described");
+        }
     }
 }

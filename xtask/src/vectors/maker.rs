@@ -31,7 +31,7 @@ impl<'a> Maker<'a> {
     /// Takes over the signatures of `file` that still verify.
     pub(super) fn of(keys: &'a Keys, file: &Value) -> Self {
         let mut maker = Maker { keys, signatures: HashMap::new() };
-        for list in ["cases", "cut_off"] {
+        for list in super::LISTS {
             for case in file[list].as_array().into_iter().flatten() {
                 maker.keep(case);
             }

@@ -277,12 +277,6 @@ fn other_tokens(keys: &Keys) -> Vec<Case> {
             "RFC 8725 3.12",
             id_token().header("typ", "at+jwt"),
         ),
-        refused(
-            "other_tokens",
-            "an_access_token_called_id_token",
-            "RFC 8725 3.11",
-            Recipe::valid(keys).header("typ", "JWT"),
-        ),
         no_contact("an_application_alone", alone()),
         no_contact("an_application_alone_without_client_id", alone()).target("/quotes"),
         no_contact("an_application_alone_where_a_person_is_demanded", alone()).person(),

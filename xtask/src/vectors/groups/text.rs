@@ -27,7 +27,6 @@ fn cut(keys: &Keys) -> Vec<Case> {
         ("the_header_is_cut", keep(PartName::Header, 40)),
         ("the_claims_are_empty", keep(PartName::Claims, 0)),
         ("the_claims_are_cut", keep(PartName::Claims, 200)),
-        ("the_signature_is_cut_to_nothing", keep(PartName::Signature, 0)),
         ("the_signature_is_cut_to_half", keep(PartName::Signature, 43)),
         ("the_last_character_is_missing", keep(PartName::Signature, 85)),
         (

@@ -135,6 +135,13 @@ fn identifiers(keys: &Keys) -> Vec<Case> {
             ("another_application", json!("app_other")),
         ],
     ));
+    cases.extend(wrong_values(
+        "claims",
+        "scope",
+        "contract chapter 1",
+        valid,
+        [("null", Value::Null), ("a_number", json!(1)), ("a_list", json!(["openid"]))],
+    ));
     cases
 }
 
@@ -291,6 +298,12 @@ fn other_tokens(keys: &Keys) -> Vec<Case> {
             "an_application_alone_that_acts",
             "contract chapter 4",
             alone().claim("act", json!({ "sub": "app_partner1" })),
+        ),
+        refused(
+            "other_tokens",
+            "an_application_alone_that_signed_in",
+            "contract chapter 4",
+            alone().claim("auth_time", NOW - 600),
         ),
         refused(
             "other_tokens",

@@ -39,6 +39,7 @@ fn actor(keys: &Keys) -> Vec<Case> {
             ("in_capitals", json!({ "sub": "APP_PARTNER1" })),
             ("nested", json!({ "sub": "app_partner1", "act": { "sub": "app_other" } })),
             ("nested_in_itself", json!({ "sub": "app_partner1", "act": { "sub": "app_partner1" } })),
+            ("with_another_member", json!({ "sub": "app_partner1", "iss": "https://attacker.example" })),
             ("nested_and_null", json!({ "sub": "app_partner1", "act": null })),
         ],
     );

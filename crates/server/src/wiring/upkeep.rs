@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use procura_protocol::time::UnixMillis;
 use procura_storage::outbox;
+use procura_store::Clock as _;
 use procura_store::administration::Administration as _;
 use procura_store::change::ChangeSeq;
 use procura_store::journal::{Journal as _, Record};
-use procura_store::Clock as _;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -81,7 +81,7 @@ async fn tend(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
     }
 }
 
-async fn sweep(installation: Arc<Installation>, engine: Arc<ThisEngine>, revocations: Arc<Revocations>) {
+async fn sweep(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
     let mut turn = every(SWEEP_EVERY);
     loop {
         turn.tick().await;

@@ -233,3 +233,23 @@ impl Told {
         output::pairs(members.into_iter().filter(|(_, value)| value.is_some()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use procura_store::records::ContactNo;
+
+    use super::*;
+
+    #[test]
+    fn who_acted_for_whom_is_told_by_name_as_long_as_it_is_known() {
+        let (contact, application) = (ContactNo(5), ApplicationNo(7));
+        let mut names: Names = BTreeMap::from([((Entity::Application, 7), Some("app_klapp".to_owned()))]);
+        assert_eq!(actor(Actor::Application { application }, &names), "application:app_klapp");
+        let for_contact = Actor::Contact { contact, application };
+        assert_eq!(actors(for_contact), [(Entity::Contact, 5), (Entity::Application, 7)]);
+        assert_eq!(actor(for_contact, &names), "contact:(erased) through application:app_klapp");
+        names.insert((Entity::Contact, 5), Some("CON1".to_owned()));
+        assert_eq!(actor(for_contact, &names), "contact:CON1 through application:app_klapp");
+        assert_eq!(actor(Actor::Operator { uid: 3 }, &names), "uid:3");
+    }
+}

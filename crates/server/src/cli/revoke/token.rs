@@ -28,22 +28,15 @@ struct Arguments {
     #[arg(
         value_name = "JTI",
         allow_hyphen_values = true,
-        value_parser = named,
         required_unless_present = "reference",
         conflicts_with = "reference"
     )]
-    token: Option<Named>,
+    token: Option<String>,
     /// The Procura-Reference of the answer that it came in
     #[arg(long, value_name = "REFERENCE", value_parser = audit::reference, allow_hyphen_values = true)]
     reference: Option<RandomId>,
     #[command(flatten)]
     shared: Shared,
-}
-
-#[derive(Debug, Clone)]
-enum Named {
-    Id(RandomId),
-    Here,
 }
 
 pub(super) fn command() -> Command {
@@ -69,17 +62,18 @@ struct Known {
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
     let Arguments { token, reference, shared } = arguments(matches)?;
+    let id = token.as_deref().filter(|text| *text != "-").map(id).transpose()?;
     let desk = Desk::open(&shared.place)?;
-    let known = match (token, reference) {
+    let known = match (id, reference) {
         (_, Some(reference)) => issued_with(&desk, &shared, reference)?,
-        (Some(Named::Id(id)), None) => Known {
+        (Some(id), None) => Known {
             told: id.to_string(),
             // Its own, if it is the access token's; else the one that follows from it.
             ids: vec![id, access_token_jti(id)],
             application: None,
             expires_at: None,
         },
-        (Some(Named::Here) | None, None) => on_standard_input(&desk)?,
+        (None, None) => on_standard_input(&desk)?,
     };
     mark(&desk, &shared, &known)
 }
@@ -183,11 +177,8 @@ fn on_standard_input(desk: &Desk) -> Result<Known, Failure> {
 }
 
 /// What is no id is not repeated: it may be the token itself.
-fn named(text: &str) -> Result<Named, String> {
-    match text {
-        "-" => Ok(Named::Here),
-        _ => RandomId::parse(text).map(Named::Id).map_err(|_| {
-            "must be the 22 characters of a jti, or - to read the token itself from standard input".to_owned()
-        }),
-    }
+fn id(text: &str) -> Result<RandomId, Failure> {
+    RandomId::parse(text).map_err(|_| {
+        Failure::usage("say the 22 characters of a jti, or - to read the token itself from standard input")
+    })
 }

@@ -81,6 +81,7 @@ impl<T: Transport> Api<T> {
     }
 
     /// Changes a contact of a client. With the tag of what was read, only if nobody has changed it since.
+    /// Gives the tag of what the contact is now, if the server tells it.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl<T: Transport> Api<T> {
         contact: &ContactId,
         update: &ContactUpdate,
         if_match: Option<&ETag>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<ETag>, Error> {
         let build =
             |requests: &ApiRequests| requests.contact_update_request(client, contact, update, if_match);
         parse_contact_update_response(self.call(Patience::CHANGE, changed, build).await?)

@@ -61,7 +61,7 @@
 //!     match api.update_contact(&client.client_id, &colleague, &update, Some(&tag)).await {
 //!         Err(Error::Conflict(_)) => println!("somebody was faster: read it again"),
 //!         Err(Error::Api(refusal)) => println!("{}: {:?}", refusal.message, refusal.fields),
-//!         outcome => outcome?,
+//!         outcome => drop(outcome?),
 //!     }
 //! }
 //!

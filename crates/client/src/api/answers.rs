@@ -83,23 +83,28 @@ pub fn parse_contact_response(
     if found.contact_id != *contact {
         return Err(ProtocolError::Value { name: "contact_id", why: "is another contact" }.into());
     }
-    let mut tags = response.headers().get_all(ETAG).iter();
-    let tag = match (tags.next(), tags.next()) {
-        (Some(tag), None) => tag.to_str().ok().and_then(|text| ETag::parse(text).ok()),
-        _ => None,
-    };
-    let tag = tag.ok_or(ProtocolError::Value { name: "etag", why: "is missing or not one entity tag" })?;
-    Ok((found, tag))
+    let bad = ProtocolError::Value { name: "etag", why: "is missing or not one entity tag" };
+    Ok((found, tag(response.headers()).ok_or(bad)?))
 }
 
-/// Reads the answer to [`crate::ApiRequests::contact_update_request`].
+/// Reads the answer to [`crate::ApiRequests::contact_update_request`]: the tag of what the contact is now,
+/// if the server tells it.
 ///
 /// # Errors
 ///
 /// [`Error::Conflict`], [`Error::Api`], [`Error::Unavailable`], or [`Error::Protocol`].
 #[expect(clippy::needless_pass_by_value, reason = "one shape for all answers")]
-pub fn parse_contact_update_response(response: Response<Bytes>) -> Result<(), Error> {
-    changed(&response)
+pub fn parse_contact_update_response(response: Response<Bytes>) -> Result<Option<ETag>, Error> {
+    changed(&response)?;
+    Ok(tag(response.headers()))
+}
+
+fn tag(headers: &HeaderMap) -> Option<ETag> {
+    let mut tags = headers.get_all(ETAG).iter();
+    match (tags.next(), tags.next()) {
+        (Some(tag), None) => ETag::parse(tag.to_str().ok()?).ok(),
+        _ => None,
+    }
 }
 
 /// Judges the answer to a question.
@@ -267,7 +272,9 @@ mod tests {
         let body = r#"{"code":"stale","message":"It was changed.","details":""}"#;
         let conflict = parse_contact_update_response(answer(409, &[], body)).unwrap_err();
         assert!(matches!(&conflict, Error::Conflict(refusal) if refusal.code == "stale"), "{conflict}");
-        assert!(parse_contact_update_response(answer(204, &[], "")).is_ok());
+        assert_eq!(parse_contact_update_response(answer(204, &[], "")).unwrap(), None);
+        let tagged = parse_contact_update_response(answer(204, &[("ETag", "\"8\"")], "")).unwrap();
+        assert_eq!(tagged, Some(ETag::parse("\"8\"").unwrap()));
         for status in [200, 202, 302] {
             let error = parse_contact_update_response(answer(status, &[], "")).unwrap_err();
             assert!(matches!(error, Error::Protocol(ProtocolError::Status(s)) if s == status), "{error}");

@@ -42,8 +42,8 @@ impl ContactUpdate {
         self.with("has_online_access", Value::from(held))
     }
 
-    /// `language`: an ISO 639-1 code, for instance `en`. The person's own, as the next two: it takes a
-    /// token of a person who signed in.
+    /// `language`: an ISO 639-1 code, for instance `en`. The person's own, as everything below: it takes a
+    /// token of a person who signed in. An empty text clears a member.
     #[must_use]
     pub fn language(self, code: &str) -> ContactUpdate {
         self.with("language", Value::from(code))
@@ -59,6 +59,60 @@ impl ContactUpdate {
     #[must_use]
     pub fn time_zone(self, name: &str) -> ContactUpdate {
         self.with("time_zone", Value::from(name))
+    }
+
+    /// `home_contact_number`: a phone at home.
+    #[must_use]
+    pub fn home_contact_number(self, number: &str) -> ContactUpdate {
+        self.with("home_contact_number", Value::from(number))
+    }
+
+    /// `mobile_contact_number`: a phone on the move.
+    #[must_use]
+    pub fn mobile_contact_number(self, number: &str) -> ContactUpdate {
+        self.with("mobile_contact_number", Value::from(number))
+    }
+
+    /// `work_contact_number`: a phone at work.
+    #[must_use]
+    pub fn work_contact_number(self, number: &str) -> ContactUpdate {
+        self.with("work_contact_number", Value::from(number))
+    }
+
+    /// `address_line_1`: the first line of the address.
+    #[must_use]
+    pub fn address_line_1(self, line: &str) -> ContactUpdate {
+        self.with("address_line_1", Value::from(line))
+    }
+
+    /// `address_line_2`: the second line of the address.
+    #[must_use]
+    pub fn address_line_2(self, line: &str) -> ContactUpdate {
+        self.with("address_line_2", Value::from(line))
+    }
+
+    /// `city` of the address.
+    #[must_use]
+    pub fn city(self, name: &str) -> ContactUpdate {
+        self.with("city", Value::from(name))
+    }
+
+    /// `post_code` of the address.
+    #[must_use]
+    pub fn post_code(self, code: &str) -> ContactUpdate {
+        self.with("post_code", Value::from(code))
+    }
+
+    /// `country_code`: two capital letters, for instance `PL`.
+    #[must_use]
+    pub fn country_code(self, code: &str) -> ContactUpdate {
+        self.with("country_code", Value::from(code))
+    }
+
+    /// `country_name` of the address.
+    #[must_use]
+    pub fn country_name(self, name: &str) -> ContactUpdate {
+        self.with("country_name", Value::from(name))
     }
 
     /// The body of the request.
@@ -84,6 +138,26 @@ mod tests {
         let update = ContactUpdate::new().language("pl").locale("pl").time_zone("Europe/Warsaw");
         assert!(!update.is_empty());
         assert_eq!(update.to_json(), r#"{"language":"pl","locale":"pl","time_zone":"Europe/Warsaw"}"#);
+    }
+
+    #[test]
+    fn what_is_the_persons_own_goes_by_its_published_name() {
+        let update = ContactUpdate::new()
+            .home_contact_number("1")
+            .mobile_contact_number("2")
+            .work_contact_number("3")
+            .address_line_1("4")
+            .address_line_2("5")
+            .city("6")
+            .post_code("7")
+            .country_code("PL")
+            .country_name("");
+        let expected = serde_json::json!({
+            "home_contact_number": "1", "mobile_contact_number": "2", "work_contact_number": "3",
+            "address_line_1": "4", "address_line_2": "5", "city": "6", "post_code": "7",
+            "country_code": "PL", "country_name": "",
+        });
+        assert_eq!(serde_json::from_str::<Value>(&update.to_json()).unwrap(), expected);
     }
 
     #[test]

@@ -261,7 +261,7 @@ func call(told *demo, api string, one contact) {
 		if slices.Contains(claims.Mandates[at].Permissions, "can_trade") {
 			wanted = 200
 		}
-		status, _, _ = send("POST", api+"/trades?client_id="+id, bearer(got.AccessToken), "")
+		status, _, _ = send("POST", api+"/trades?client_id="+id, bearerOf(got.AccessToken), "")
 		equal(status, wanted, "status of a trade")
 	}
 	others := 0
@@ -331,10 +331,10 @@ func tokensFor(told *demo, one contact) tokens {
 }
 
 func read(api, id, token string) (int, http.Header, []byte) {
-	return send("GET", api+"/accounts?client_id="+url.QueryEscape(id), bearer(token), "")
+	return send("GET", api+"/accounts?client_id="+url.QueryEscape(id), bearerOf(token), "")
 }
 
-func bearer(token string) http.Header {
+func bearerOf(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}}
 }
 

@@ -34,7 +34,10 @@ var (
 	permissions = strings.Fields(`can_authorise_payments can_make_same_currency_payments
 		can_manage_beneficiaries can_manage_beneficiaries_groups can_manage_contacts can_manage_fix_forwards
 		can_manage_multipayments can_manage_payments can_manage_permissions can_trade`)
-	credentials = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+	party       = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	application = regexp.MustCompile(`^app_[A-Za-z0-9]{1,60}$`)
+	bearer      = regexp.MustCompile(`(?i)^bearer($|[^A-Za-z0-9_-])`)
+	credentials = regexp.MustCompile(`(?i)^bearer ([A-Za-z0-9._~+/-]+=*)$`)
 	messages    = map[string]string{
 		"invalid_request":         "The request is malformed.",
 		"no_contact":              "The token acts for no contact.",
@@ -127,10 +130,7 @@ type accessToken struct {
 
 // Check says who may do what by a request's query and headers.
 func (g *Guard) Check(query string, header http.Header, now int64, route Route) (*ActingFor, *Refused) {
-	parameters, refused := parse(query)
-	if refused != nil {
-		return nil, refused
-	}
+	parameters := parse(query)
 	token, refused := bearerToken(parameters, header.Values("Authorization"))
 	if refused != nil {
 		return nil, refused
@@ -235,7 +235,7 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 		}
 	}
 	for _, number := range []*int64{c.Issued, c.Expires, c.Version, c.NotBefore, c.AuthTime} {
-		if number != nil && *number < 0 {
+		if number != nil && (*number < 0 || *number >= 1<<53) {
 			return false
 		}
 	}
@@ -243,14 +243,17 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 	if bound || c.Issued == nil || c.Expires == nil || c.Version == nil {
 		return false
 	}
-	if c.Contact == "" || c.ID == "" || c.Application == "" {
+	if c.ID == "" || !application.MatchString(c.Application) {
 		return false
 	}
 	if c.Contact == c.Application { // An application alone.
 		return c.Actor == nil && c.Mandates == nil
 	}
+	if !isParty(c.Contact) {
+		return false
+	}
 	if c.Actor != nil {
-		if len(c.Actor) != 1 || c.Actor["sub"] != c.Application || c.Context != unattended {
+		if c.AuthTime != nil || len(c.Actor) != 1 || c.Actor["sub"] != c.Application || c.Context != unattended {
 			return false
 		}
 	} else if _, told := has["acr"]; told || c.AuthTime == nil {
@@ -258,7 +261,7 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 	}
 	seen := map[string]bool{}
 	for _, group := range c.Mandates {
-		if group.Permissions == nil {
+		if group.Permissions == nil || len(group.Clients) == 0 {
 			return false
 		}
 		for _, name := range group.Permissions {
@@ -267,13 +270,18 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 			}
 		}
 		for _, client := range group.Clients {
-			if client == "" || seen[client] {
+			if !isParty(client) || seen[client] {
 				return false
 			}
 			seen[client] = true
 		}
 	}
 	return len(seen) > 0
+}
+
+// The id of a contact or a client.
+func isParty(id string) bool {
+	return party.MatchString(id) && id != "." && id != ".." && !strings.HasPrefix(id, "app_")
 }
 
 // One JSON object in canonical base64url: into a value, and all its members.
@@ -296,28 +304,31 @@ func bearerToken(parameters url.Values, authorizations []string) (string, *Refus
 	if parameters.Has("access_token") || len(authorizations) > 1 {
 		return "", malformed
 	}
-	scheme, token, _ := strings.Cut(strings.Join(authorizations, ""), " ")
-	if !strings.EqualFold(scheme, "bearer") {
+	if len(authorizations) == 0 || !bearer.MatchString(authorizations[0]) {
 		return "", &Refused{Status: 401}
 	}
-	if !credentials.MatchString(token) {
+	found := credentials.FindStringSubmatch(authorizations[0])
+	if found == nil {
 		return "", malformed
 	}
-	return token, nil
+	return found[1], nil
 }
 
-func parse(query string) (url.Values, *Refused) {
+// Every parameter, also those that url.ParseQuery leaves out because of a broken escape.
+func parse(query string) url.Values {
 	parameters := url.Values{}
 	for _, piece := range strings.Split(query, "&") {
 		name, value, _ := strings.Cut(piece, "=")
-		name, errName := url.QueryUnescape(name)
-		value, errValue := url.QueryUnescape(value)
-		if errName != nil || errValue != nil || !utf8.ValidString(name+value) {
-			return nil, malformed
-		}
-		parameters.Add(name, value)
+		parameters.Add(unescaped(name), unescaped(value))
 	}
-	return parameters, nil
+	return parameters
+}
+
+func unescaped(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }
 
 // Keys is the published set: kept for 5 minutes, up to 15 when the server can't be asked. An unknown kid

@@ -52,6 +52,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 
 /** Who may do what: what a handler gets to know. */
 record ActingFor(String contact, String application, String client, Set<String> permissions, String presence) {}
@@ -123,6 +124,10 @@ final class Guard {
     private static final long LEEWAY = 5;
     private static final int LONGEST = 16 * 1024;
     private static final String UNATTENDED = "urn:procura:acr:unattended";
+    private static final Pattern PARTY = Pattern.compile("(?!app_|\\.{1,2}\\z)[A-Za-z0-9._-]{1,64}");
+    private static final Pattern APPLICATION = Pattern.compile("app_[A-Za-z0-9]{1,60}");
+    private static final Pattern BEARER = Pattern.compile("(?i)bearer(?![A-Za-z0-9_-])");
+    private static final Pattern CREDENTIALS = Pattern.compile("(?i)bearer ([A-Za-z0-9._~+/-]+=*)");
     private static final Set<String> PERMISSIONS = Set.of(
         "can_authorise_payments", "can_make_same_currency_payments", "can_manage_beneficiaries",
         "can_manage_beneficiaries_groups", "can_manage_contacts", "can_manage_fix_forwards",
@@ -244,25 +249,32 @@ final class Guard {
     private static boolean wellFormed(JsonNode claims) {
         for (var name : List.of("iat", "exp", "dv")) if (!isNumber(claims.get(name))) return false;
         for (var name : List.of("nbf", "auth_time")) if (claims.has(name) && !isNumber(claims.get(name))) return false;
-        for (var name : List.of("sub", "jti", "client_id")) if (!isText(claims.get(name))) return false;
-        if (claims.has("cnf")) return false;
+        if (claims.has("cnf") || !isText(claims.get("jti")) || !isText(claims.get("client_id"))) return false;
         var application = claims.get("client_id").textValue();
+        if (!APPLICATION.matcher(application).matches()) return false;
         if (is(claims.get("sub"), application)) { // An application alone.
             return !claims.has("act") && !claims.has("mandates");
         }
         var act = claims.get("act");
         var present = act == null
             ? !claims.has("acr") && claims.has("auth_time")
-            : act.size() == 1 && is(act.get("sub"), application) && is(claims.get("acr"), UNATTENDED);
-        if (!present || !claims.path("mandates").isArray()) return false;
+            : act.size() == 1 && is(act.get("sub"), application) && is(claims.get("acr"), UNATTENDED)
+                && !claims.has("auth_time");
+        if (!present || !isText(claims.get("sub")) || !isParty(claims.get("sub").textValue())) return false;
+        if (!claims.path("mandates").isArray()) return false;
         var clients = new ArrayList<String>();
         for (var group : claims.get("mandates")) {
             var permissions = texts(group.get("permissions"));
             var named = texts(group.get("clients"));
-            if (permissions == null || named == null || !PERMISSIONS.containsAll(permissions)) return false;
+            if (permissions == null || !PERMISSIONS.containsAll(permissions)) return false;
+            if (named == null || named.isEmpty() || !named.stream().allMatch(Guard::isParty)) return false;
             clients.addAll(named);
         }
         return !clients.isEmpty() && Set.copyOf(clients).size() == clients.size();
+    }
+
+    private static boolean isParty(String id) {
+        return PARTY.matcher(id).matches();
     }
 
     private static boolean isText(JsonNode value) {
@@ -313,26 +325,29 @@ final class Guard {
 
     private static String bearerToken(Map<String, List<String>> parameters, List<String> authorizations) {
         if (parameters.containsKey("access_token") || authorizations.size() > 1) throw Refused.malformed();
-        var parts = (authorizations.isEmpty() ? "" : authorizations.get(0)).split(" ", 2);
-        if (!parts[0].equalsIgnoreCase("bearer")) throw new Refused(401, null);
-        if (parts.length < 2 || !parts[1].matches("[A-Za-z0-9._~+/-]+=*")) throw Refused.malformed();
-        return parts[1];
+        var authorization = authorizations.isEmpty() ? "" : authorizations.get(0);
+        if (!BEARER.matcher(authorization).lookingAt()) throw new Refused(401, null);
+        var credentials = CREDENTIALS.matcher(authorization);
+        if (!credentials.matches()) throw Refused.malformed();
+        return credentials.group(1);
     }
 
     private static Map<String, List<String>> parameters(String query) {
         var parameters = new HashMap<String, List<String>>();
-        try {
-            for (var piece : (query == null ? "" : query).split("&")) {
-                var pair = piece.split("=", 2);
-                var value = pair.length < 2 ? "" : URLDecoder.decode(pair[1], StandardCharsets.UTF_8);
-                var name = URLDecoder.decode(pair[0], StandardCharsets.UTF_8);
-                if ((name + value).indexOf('\uFFFD') >= 0) throw Refused.malformed(); // Not UTF-8.
-                parameters.computeIfAbsent(name, unseen -> new ArrayList<>()).add(value);
-            }
-        } catch (IllegalArgumentException error) {
-            throw Refused.malformed();
+        for (var piece : (query == null ? "" : query).split("&")) {
+            var pair = piece.split("=", 2);
+            var value = pair.length < 2 ? "" : unescaped(pair[1]);
+            parameters.computeIfAbsent(unescaped(pair[0]), unseen -> new ArrayList<>()).add(value);
         }
         return parameters;
+    }
+
+    private static String unescaped(String text) {
+        try {
+            return URLDecoder.decode(text, StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException error) {
+            return text; // A broken escape: no id and no name of ours.
+        }
     }
 }
 // endregion guard

@@ -12,6 +12,10 @@ const ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"];
 const LEEWAY = 5;
 const LONGEST = 16 * 1024;
 const UNATTENDED = "urn:procura:acr:unattended";
+const PARTY = /^(?!app_|\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
+const APPLICATION = /^app_[A-Za-z0-9]{1,60}$/;
+const BEARER = /^bearer(?![A-Za-z0-9_-])/i;
+const CREDENTIALS = /^bearer ([A-Za-z0-9._~+/-]+=*)$/i;
 const PERMISSIONS = new Set([
   "can_authorise_payments", "can_make_same_currency_payments", "can_manage_beneficiaries",
   "can_manage_beneficiaries_groups", "can_manage_contacts", "can_manage_fix_forwards",
@@ -62,7 +66,8 @@ export class Guard {
 
   // Who may do what, by a request's target and its headers as [name, value] pairs. Or Refused.
   async check(target, headers, { now, permission, person = false }) {
-    const query = parameters(target);
+    // The mark stays: a second one belongs to the first name.
+    const query = new URLSearchParams(target.includes("?") ? target.slice(target.indexOf("?")) : "");
     const named = (name) => headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
     const token = bearerToken(query, named("authorization"));
     const claims = await this.claims(token, now);
@@ -73,7 +78,7 @@ export class Guard {
     if (contacts.length > 1) throw new Refused(400, { code: "invalid_request" });
     if (contacts.length === 1 && contacts[0] !== claims.sub) throw new Refused(403, { code: "contact_mismatch" });
 
-    const wanted = every(query, "client_id");
+    const wanted = query.getAll("client_id");
     if (wanted.length > 1) throw new Refused(400, { code: "invalid_request" });
     const group = claims.mandates.find(({ clients }) => clients.includes(wanted[0]));
     if (!group) throw new Refused(403, { code: "client_not_allowed" });
@@ -123,22 +128,24 @@ function wellFormed(claims) {
   if ("cnf" in claims || !numbers.every((name) => Number.isSafeInteger(claims[name]) && claims[name] >= 0)) {
     return false;
   }
-  if (!["sub", "jti", "client_id"].every((name) => isText(claims[name]))) return false;
-  if (claims.sub === claims.client_id) return !("act" in claims) && !("mandates" in claims); // An application alone.
-  const { act, mandates } = claims;
+  const { sub, jti, client_id: application, act, acr, mandates } = claims;
+  if (!isText(jti, /./) || !isText(application, APPLICATION)) return false;
+  if (sub === application) return !("act" in claims) && !("mandates" in claims); // An application alone.
+  const byApplication = isObject(act) && Object.keys(act).join() === "sub" && act.sub === application;
   const present = "act" in claims
-    ? isObject(act) && Object.keys(act).join() === "sub" && act.sub === claims.client_id && claims.acr === UNATTENDED
+    ? byApplication && acr === UNATTENDED && !("auth_time" in claims)
     : !("acr" in claims) && "auth_time" in claims;
   const shaped = Array.isArray(mandates) && mandates.every((group) => {
     const lists = isObject(group) && Array.isArray(group.clients) && Array.isArray(group.permissions);
-    return lists && group.clients.every(isText) && group.permissions.every((name) => PERMISSIONS.has(name));
+    return lists && group.clients.length > 0 && group.permissions.every((name) => PERMISSIONS.has(name));
   });
   const clients = shaped ? mandates.flatMap((group) => group.clients) : [];
-  return present && clients.length > 0 && new Set(clients).size === clients.length;
+  const named = clients.length > 0 && clients.every((client) => isText(client, PARTY));
+  return present && isText(sub, PARTY) && named && new Set(clients).size === clients.length;
 }
 
-function isText(value) {
-  return typeof value === "string" && value !== "";
+function isText(value, pattern) {
+  return typeof value === "string" && pattern.test(value);
 }
 
 function isObject(value) {
@@ -174,26 +181,11 @@ function strictObject(part) {
 
 function bearerToken(query, authorizations) {
   const malformed = { code: "invalid_request", error: "invalid_request" };
-  if (every(query, "access_token").length > 0 || authorizations.length > 1) throw new Refused(400, malformed);
-  const [, scheme, token] = /^(\S*) ?(.*)$/s.exec(authorizations[0] ?? "");
-  if (scheme.toLowerCase() !== "bearer") throw new Refused(401);
-  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) throw new Refused(400, malformed);
-  return token;
-}
-
-function parameters(target) {
-  const mark = target.indexOf("?");
-  const pieces = mark < 0 ? [] : target.slice(mark + 1).split("&").filter((piece) => piece !== "");
-  const decoded = (text) => decodeURIComponent(text.replaceAll("+", " "));
-  try {
-    return pieces.map((piece) => [decoded(piece.split("=", 1)[0]), decoded(piece.split("=").slice(1).join("="))]);
-  } catch {
-    throw new Refused(400, { code: "invalid_request", error: "invalid_request" });
-  }
-}
-
-function every(pairs, name) {
-  return pairs.filter(([key]) => key === name).map(([, value]) => value);
+  if (query.has("access_token") || authorizations.length > 1) throw new Refused(400, malformed);
+  if (authorizations.length === 0 || !BEARER.test(authorizations[0])) throw new Refused(401);
+  const credentials = CREDENTIALS.exec(authorizations[0]);
+  if (!credentials) throw new Refused(400, malformed);
+  return credentials[1];
 }
 // endregion guard
 

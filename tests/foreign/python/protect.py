@@ -17,6 +17,10 @@ ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 LEEWAY = 5
 LONGEST = 16 * 1024
 UNATTENDED = "urn:procura:acr:unattended"
+PARTY = re.compile(r"(?!app_|\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
+APPLICATION = re.compile(r"app_[A-Za-z0-9]{1,60}")
+BEARER = re.compile(r"bearer(?![A-Za-z0-9_-])", re.IGNORECASE)
+CREDENTIALS = re.compile(r"bearer ([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 PERMISSIONS = frozenset(
     "can_authorise_payments can_make_same_currency_payments can_manage_beneficiaries"
     " can_manage_beneficiaries_groups can_manage_contacts can_manage_fix_forwards can_manage_multipayments"
@@ -77,7 +81,7 @@ class Guard:
 
     def check(self, target, headers, now, permission=None, person=False):
         """Who may do what, by a request's target and its headers as (name, value) pairs. Or Refused."""
-        query = parameters(target)
+        query = urllib.parse.parse_qsl(target.partition("?")[2], keep_blank_values=True)
         headers = [(name.lower(), value) for name, value in headers]
         token = bearer_token(query, every(headers, "authorization"))
         claims, presence = self.claims(token, now)
@@ -110,6 +114,7 @@ class Guard:
         parts = token.split(".")
         unless(len(token) <= LONGEST and len(parts) == 3)
         header, claims = strict_object(parts[0]), strict_object(parts[1])
+        decoded(parts[2])
         kid, typ = header.get("kid"), header.get("typ")
         unless("crit" not in header and isinstance(kid, str) and isinstance(typ, str))
         unless(typ.lower() in ("at+jwt", "application/at+jwt") and header.get("alg") in ALGORITHMS)
@@ -142,32 +147,42 @@ class Guard:
 
 def well_formed(claims):
     """Whether each claim is there and is what the contract says, and no claim binds the token to a key."""
-    names = ["iat", "exp", "dv", *({"nbf", "auth_time"} & claims.keys())]
-    if "cnf" in claims or not all(type(claims.get(name)) is int and claims[name] >= 0 for name in names):
+    numbers = ["iat", "exp", "dv", *({"nbf", "auth_time"} & claims.keys())]
+    if not all(type(claims.get(name)) is int and 0 <= claims[name] < 2**53 for name in numbers):
         return False
-    if not all(isinstance(claims.get(name), str) and claims[name] for name in ("sub", "jti", "client_id")):
+    application, contact, acr = claims.get("client_id"), claims.get("sub"), claims.get("acr")
+    if "cnf" in claims or not claims.get("jti") or not isinstance(claims["jti"], str):
         return False
-    if claims["sub"] == claims["client_id"]:  # An application alone.
+    if not is_text(application, APPLICATION):
+        return False
+    if contact == application:  # An application alone.
         return not {"act", "mandates"} & claims.keys()
     if "act" in claims:
-        present = claims["act"] == {"sub": claims["client_id"]} and claims.get("acr") == UNATTENDED
+        present = claims["act"] == {"sub": application} and acr == UNATTENDED and "auth_time" not in claims
     else:
         present = "acr" not in claims and "auth_time" in claims
-    return present and well_formed_mandates(claims.get("mandates"))
+    return present and is_text(contact, PARTY) and well_formed_mandates(claims.get("mandates"))
 
 
 def well_formed_mandates(mandates):
-    try:
-        clients = [client for group in mandates for client in group["clients"]]
-        permissions = {name for group in mandates for name in group["permissions"]}
-    except (TypeError, KeyError):
+    if not isinstance(mandates, list) or not all(isinstance(group, dict) for group in mandates):
         return False
-    texts = clients and all(isinstance(client, str) for client in clients)
-    return texts and len(clients) == len(set(clients)) and permissions <= PERMISSIONS
+    lists = [group.get(name) for group in mandates for name in ("clients", "permissions")]
+    if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists):
+        return False
+    clients = [client for group in mandates for client in group["clients"]]
+    if not mandates or not all(group["clients"] for group in mandates) or len(clients) != len(set(clients)):
+        return False
+    held = {name for group in mandates for name in group["permissions"]}
+    return held <= PERMISSIONS and all(is_text(client, PARTY) for client in clients)
+
+
+def is_text(value, pattern):
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def strict_object(part):
-    """One JSON object in canonical base64url that names no member twice, at no depth."""
+    """One JSON object that names no member twice, at no depth."""
 
     def once(pairs):
         unless(len(pairs) == len(dict(pairs)))
@@ -177,34 +192,32 @@ def strict_object(part):
         raise ValueError("no JSON number")
 
     try:
-        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        unless(base64.urlsafe_b64encode(raw).decode().rstrip("=") == part)
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_constant=never)
+        value = json.loads(decoded(part).decode("utf-8"), object_pairs_hook=once, parse_constant=never)
     except (ValueError, RecursionError):
         unless(False)
     unless(isinstance(value, dict))
     return value
 
 
+def decoded(part):
+    """Base64url in the one spelling that it has."""
+    try:
+        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError:
+        unless(False)
+    unless(base64.urlsafe_b64encode(raw).decode().rstrip("=") == part)
+    return raw
+
+
 def bearer_token(query, authorizations):
     if every(query, "access_token") or len(authorizations) > 1:
         raise Refused(400, "invalid_request", "invalid_request")
-    scheme, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
-    if scheme.lower() != "bearer":
+    if not authorizations or not BEARER.match(authorizations[0]):
         raise Refused(401)
-    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
+    credentials = CREDENTIALS.fullmatch(authorizations[0])
+    if credentials is None:
         raise Refused(400, "invalid_request", "invalid_request")
-    return token
-
-
-def parameters(target):
-    query = target.partition("?")[2]
-    try:
-        if re.search("%(?![0-9A-Fa-f]{2})", query):
-            raise ValueError("not percent-encoded")
-        return urllib.parse.parse_qsl(query, keep_blank_values=True, errors="strict")
-    except ValueError as error:
-        raise Refused(400, "invalid_request", "invalid_request") from error
+    return credentials[1]
 
 
 def every(pairs, name):

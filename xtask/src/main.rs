@@ -24,6 +24,7 @@ mod deny;
 mod foreign;
 mod fuzz;
 mod layers;
+mod pages;
 mod process;
 mod procura;
 mod steps;
@@ -103,6 +104,8 @@ enum Act {
         #[arg(long)]
         seconds: Option<u64>,
     },
+    /// Put the code that the tests run into the pages that show it
+    Pages,
     /// Write the cases that every verifier must answer alike, tests/vectors/guard.json, anew
     ///
     /// Keys stay, and so do tokens whose recipe is as it was: ES256 and PS256 signatures are random, and
@@ -150,6 +153,7 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             bench::run(&workspace, &bench::Options { directory, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
+        Act::Pages => say(pages::write(&workspace))?,
         Act::Vectors { check } => say(vectors::run(&workspace, check))?,
         Act::Tied { .. } => {}
     }

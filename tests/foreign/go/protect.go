@@ -2,7 +2,6 @@
 
 package main
 
-// region guard
 import (
 	"bytes"
 	"encoding/base64"
@@ -94,19 +93,6 @@ func (r *Refused) Answer(w http.ResponseWriter, realm string) {
 	stdjson.NewEncoder(w).Encode(map[string]string{"code": r.Code, "message": messages[r.Code], "details": ""})
 }
 
-// Guard checks requests. StillActive, if set, asks the server about each token: see Introspection.
-type Guard struct {
-	Issuer, Audience string
-	Keys             *Keys
-	StillActive      func(token string) (bool, error)
-}
-
-// Route is what a route asks for. Without a permission, authority to read is enough.
-type Route struct {
-	Permission string
-	Person     bool
-}
-
 type mandate struct {
 	Clients     []string `json:"clients"`
 	Permissions []string `json:"permissions"`
@@ -126,6 +112,21 @@ type accessToken struct {
 	AuthTime    *int64         `json:"auth_time"`
 	Actor       map[string]any `json:"act"`
 	Mandates    []mandate      `json:"mandates"`
+}
+
+// region check
+
+// Guard checks requests. StillActive, if set, asks the server about each token: see Introspection.
+type Guard struct {
+	Issuer, Audience string
+	Keys             *Keys
+	StillActive      func(token string) (bool, error)
+}
+
+// Route is what a route asks for. Without a permission, authority to read is enough.
+type Route struct {
+	Permission string
+	Person     bool
 }
 
 // Check says who may do what by a request's query and headers.
@@ -226,6 +227,8 @@ func (g *Guard) verified(token string, now int64) (*accessToken, *Refused) {
 	}
 	return &claims, nil
 }
+
+// endregion check
 
 // Whether each claim is there and is what the contract says, and no claim binds the token to a key.
 func (c *accessToken) wellFormed(has map[string]any) bool {
@@ -379,8 +382,6 @@ func Published(client *http.Client, uri string) func() (*jose.JSONWebKeySet, err
 	}
 }
 
-// endregion guard
-
 // region introspection
 
 // Introspection asks the server whether a token is still active. Whatever is not a plain answer is an error.
@@ -426,7 +427,7 @@ func (g *Guard) Protect(route Route, handler func(http.ResponseWriter, *http.Req
 	})
 }
 
-// API has two routes. Each says which permission it needs. The client has a timeout.
+// API has two routes. Each says which permission it needs. The client has a timeout and follows no redirect.
 //
 //	keys := &Keys{Fetch: Published(client, issuer+"/jwks"), Clock: time.Now}
 //	http.ListenAndServe(address, API(&Guard{Issuer: issuer, Audience: audience, Keys: keys}))

@@ -1,18 +1,5 @@
 // Protects an HTTP API in Java with Nimbus JOSE+JWT. docs/protect-an-api.md shows the regions of this file.
 
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpHandler;
-import com.sun.net.httpserver.HttpServer;
-import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.URLEncoder;
-import java.time.Duration;
-import java.util.function.Function;
-
-// region guard
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -32,7 +19,16 @@ import com.nimbusds.jose.jwk.source.JWKSetSource;
 import com.nimbusds.jose.jwk.source.JWKSourceBuilder;
 import com.nimbusds.jose.jwk.source.RateLimitReachedException;
 import com.nimbusds.jose.proc.SecurityContext;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.URI;
 import java.net.URLDecoder;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -41,6 +37,7 @@ import java.security.KeyFactory;
 import java.security.Signature;
 import java.security.spec.X509EncodedKeySpec;
 import java.text.ParseException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
@@ -51,6 +48,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
@@ -152,6 +150,7 @@ final class Guard {
         this.stillActive = stillActive;
     }
 
+    // region check
     /** The published set: kept for 5 minutes; an unknown kid asks for it once more, twice in 30 s at most. */
     static JWKSetSource<SecurityContext> kept(JWKSourceBuilder<SecurityContext> published) {
         var source = published.cache(300_000, 15_000).rateLimited(30_000).build();
@@ -244,6 +243,8 @@ final class Guard {
         var published = ((AsymmetricJWK) key).toPublicKey();
         return token.verify(new DefaultJWSVerifierFactory().createJWSVerifier(token.getHeader(), published));
     }
+
+    // endregion check
 
     /** Whether each claim is there and is what the contract says, and no claim binds the token to a key. */
     private static boolean wellFormed(JsonNode claims) {
@@ -350,7 +351,6 @@ final class Guard {
         }
     }
 }
-// endregion guard
 
 // region introspection
 /** Asks the server whether a token is still active. Whatever is not a plain answer is a 503. */

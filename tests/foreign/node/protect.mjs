@@ -1,12 +1,10 @@
 // Protects an HTTP API in Node.js with `jose`. docs/protect-an-api.md shows the regions of this file.
 
 import { webcrypto } from "node:crypto";
+import { errors, jwtVerify } from "jose";
 
 // Node.js 18 has it, but not under this name.
 globalThis.crypto ??= webcrypto;
-
-// region guard
-import { errors, jwtVerify } from "jose";
 
 const ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"];
 const LEEWAY = 5;
@@ -58,6 +56,7 @@ function unless(holds) {
   if (!holds) throw new Refused(401, { error: "invalid_token" });
 }
 
+// region check
 export class Guard {
   // `keys` is what jose's createRemoteJWKSet gives; `stillActive(token)` asks the server, see introspection.
   constructor({ issuer, audience, keys, stillActive }) {
@@ -121,6 +120,8 @@ export class Guard {
     }
   }
 }
+
+// endregion check
 
 // Whether each claim is there and is what the contract says, and no claim binds the token to a key.
 function wellFormed(claims) {
@@ -187,7 +188,6 @@ function bearerToken(query, authorizations) {
   if (!credentials) throw new Refused(400, malformed);
   return credentials[1];
 }
-// endregion guard
 
 // region introspection
 // Asks the server whether a token is still active. Whatever is not a plain answer is a 503.

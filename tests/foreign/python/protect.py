@@ -1,14 +1,13 @@
 """Protects an HTTP API in Python with PyJWT. docs/protect-an-api.md shows the regions of this file."""
 
-import http.server
-import time
-import urllib.request
-
-# region guard
 import base64
+import http.client
+import http.server
 import json
 import re
+import time
 import urllib.parse
+import urllib.request
 from dataclasses import dataclass
 
 import jwt
@@ -74,6 +73,7 @@ def unless(holds):
         raise Refused(401, error="invalid_token")
 
 
+# region check
 class Guard:
     def __init__(self, issuer, audience, keys, still_active=None):
         """`keys` is a jwt.PyJWKClient; `still_active(token)` asks the server, see Introspection."""
@@ -143,6 +143,8 @@ class Guard:
             raise Refused(503, "temporarily_unavailable") from error
         except jwt.PyJWKClientError as error:
             raise Refused(401, error="invalid_token") from error
+
+# endregion check
 
 
 def well_formed(claims):
@@ -222,10 +224,14 @@ def bearer_token(query, authorizations):
 
 def every(pairs, name):
     return [value for key, value in pairs if key == name]
-# endregion guard
 
 
 # region introspection
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
 class Introspection:
     """Asks the server whether a token is still active. Whatever is not a plain answer is a 503."""
 
@@ -234,14 +240,15 @@ class Introspection:
         pair = ":".join(urllib.parse.quote_plus(half) for half in (resource_id, resource_secret))
         self.authorization = "Basic " + base64.b64encode(pair.encode()).decode()
         self.endpoint, self.timeout = endpoint, timeout
+        self.opener = urllib.request.build_opener(NoRedirect)
 
     def __call__(self, token):
         form = urllib.parse.urlencode({"token": token}).encode()
         request = urllib.request.Request(self.endpoint, form, {"Authorization": self.authorization})
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+            with self.opener.open(request, timeout=self.timeout) as response:
                 active = json.load(response)["active"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             raise Refused(503, "temporarily_unavailable") from error
         if not isinstance(active, bool):
             raise Refused(503, "temporarily_unavailable")

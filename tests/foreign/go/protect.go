@@ -105,6 +105,7 @@ type accessToken struct {
 	ID          string         `json:"jti"`
 	Application string         `json:"client_id"`
 	Context     string         `json:"acr"`
+	Scope       *string        `json:"scope"`
 	Issued      *int64         `json:"iat"`
 	Expires     *int64         `json:"exp"`
 	Version     *int64         `json:"dv"`
@@ -246,11 +247,11 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 	if bound || c.Issued == nil || c.Expires == nil || c.Version == nil {
 		return false
 	}
-	if c.ID == "" || !application.MatchString(c.Application) {
+	if c.ID == "" || c.Scope == nil || !application.MatchString(c.Application) {
 		return false
 	}
 	if c.Contact == c.Application { // An application alone.
-		return c.Actor == nil && c.Mandates == nil
+		return c.Actor == nil && c.AuthTime == nil && c.Mandates == nil
 	}
 	if !isParty(c.Contact) {
 		return false
@@ -259,7 +260,7 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 		if c.AuthTime != nil || len(c.Actor) != 1 || c.Actor["sub"] != c.Application || c.Context != unattended {
 			return false
 		}
-	} else if _, told := has["acr"]; told || c.AuthTime == nil {
+	} else if c.Context == unattended || c.AuthTime == nil {
 		return false
 	}
 	seen := map[string]bool{}

@@ -250,15 +250,16 @@ final class Guard {
     private static boolean wellFormed(JsonNode claims) {
         for (var name : List.of("iat", "exp", "dv")) if (!isNumber(claims.get(name))) return false;
         for (var name : List.of("nbf", "auth_time")) if (claims.has(name) && !isNumber(claims.get(name))) return false;
+        if (!claims.path("scope").isTextual() || claims.has("acr") && !claims.get("acr").isTextual()) return false;
         if (claims.has("cnf") || !isText(claims.get("jti")) || !isText(claims.get("client_id"))) return false;
         var application = claims.get("client_id").textValue();
         if (!APPLICATION.matcher(application).matches()) return false;
         if (is(claims.get("sub"), application)) { // An application alone.
-            return !claims.has("act") && !claims.has("mandates");
+            return !claims.has("act") && !claims.has("auth_time") && !claims.has("mandates");
         }
         var act = claims.get("act");
         var present = act == null
-            ? !claims.has("acr") && claims.has("auth_time")
+            ? !is(claims.get("acr"), UNATTENDED) && claims.has("auth_time")
             : act.size() == 1 && is(act.get("sub"), application) && is(claims.get("acr"), UNATTENDED)
                 && !claims.has("auth_time");
         if (!present || !isText(claims.get("sub")) || !isParty(claims.get("sub").textValue())) return false;

@@ -129,13 +129,15 @@ function wellFormed(claims) {
   if ("cnf" in claims || !numbers.every((name) => Number.isSafeInteger(claims[name]) && claims[name] >= 0)) {
     return false;
   }
-  const { sub, jti, client_id: application, act, acr, mandates } = claims;
-  if (!isText(jti, /./) || !isText(application, APPLICATION)) return false;
-  if (sub === application) return !("act" in claims) && !("mandates" in claims); // An application alone.
+  const { sub, jti, client_id: application, scope, act, acr = "", mandates } = claims;
+  if (![jti, scope, acr].every((text) => typeof text === "string") || jti === "") return false;
+  if (!isText(application, APPLICATION)) return false;
+  // An application alone.
+  if (sub === application) return !["act", "auth_time", "mandates"].some((name) => name in claims);
   const byApplication = isObject(act) && Object.keys(act).join() === "sub" && act.sub === application;
   const present = "act" in claims
     ? byApplication && acr === UNATTENDED && !("auth_time" in claims)
-    : !("acr" in claims) && "auth_time" in claims;
+    : acr !== UNATTENDED && "auth_time" in claims;
   const shaped = Array.isArray(mandates) && mandates.every((group) => {
     const lists = isObject(group) && Array.isArray(group.clients) && Array.isArray(group.permissions);
     return lists && group.clients.length > 0 && group.permissions.every((name) => PERMISSIONS.has(name));

@@ -152,17 +152,17 @@ def well_formed(claims):
     numbers = ["iat", "exp", "dv", *({"nbf", "auth_time"} & claims.keys())]
     if not all(type(claims.get(name)) is int and 0 <= claims[name] < 2**53 for name in numbers):
         return False
-    application, contact, acr = claims.get("client_id"), claims.get("sub"), claims.get("acr")
-    if "cnf" in claims or not claims.get("jti") or not isinstance(claims["jti"], str):
+    application, contact, acr = claims.get("client_id"), claims.get("sub"), claims.get("acr", "")
+    if not all(isinstance(text, str) for text in (claims.get("jti"), claims.get("scope"), acr)):
         return False
-    if not is_text(application, APPLICATION):
+    if "cnf" in claims or claims["jti"] == "" or not is_text(application, APPLICATION):
         return False
     if contact == application:  # An application alone.
-        return not {"act", "mandates"} & claims.keys()
+        return not {"act", "auth_time", "mandates"} & claims.keys()
     if "act" in claims:
         present = claims["act"] == {"sub": application} and acr == UNATTENDED and "auth_time" not in claims
     else:
-        present = "acr" not in claims and "auth_time" in claims
+        present = acr != UNATTENDED and "auth_time" in claims
     return present and is_text(contact, PARTY) and well_formed_mandates(claims.get("mandates"))
 
 

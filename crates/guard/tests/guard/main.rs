@@ -1,6 +1,7 @@
 //! The guard as its users see it: the shared vectors, the layer and its extractors, and a server that
 //! behaves and misbehaves.
 
+mod cost;
 mod extractors;
 mod fake;
 mod following;

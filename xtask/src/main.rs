@@ -86,6 +86,9 @@ enum Act {
         /// Measure the directory instead: loading, changes and imports at a million rows
         #[arg(long)]
         directory: bool,
+        /// Measure what checking a token costs instead, in a guard and when the server is asked
+        #[arg(long, conflicts_with_all = ["directory", "tokens"])]
+        guard: bool,
         /// Print the figures as one JSON object
         #[arg(long)]
         json: bool,
@@ -149,8 +152,8 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::Advisories => say(deny::advisories(&workspace))?,
         Act::Crash { runs } => say(crash::run(&workspace, runs))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
-        Act::Bench { directory, json, tokens, short } => {
-            bench::run(&workspace, &bench::Options { directory, json, tokens, short })?;
+        Act::Bench { directory, guard, json, tokens, short } => {
+            bench::run(&workspace, &bench::Options { directory, guard, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
         Act::Pages => say(pages::write(&workspace))?,

@@ -16,9 +16,11 @@ mod csv;
 mod form;
 mod journal;
 mod jwt;
+mod uri;
 
 pub use basic::basic;
 pub use csv::csv;
 pub use form::form;
 pub use journal::journal;
 pub use jwt::jwt;
+pub use uri::uri;

@@ -35,6 +35,7 @@ mod json;
 pub mod mark;
 pub mod mark_view;
 pub mod metadata;
+pub mod original_uri;
 pub mod parameters;
 pub mod paths;
 pub mod permission;

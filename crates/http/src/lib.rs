@@ -19,9 +19,12 @@
 
 mod about_token;
 mod answer;
+mod api_answer;
 mod available_contacts;
+mod clients;
 pub mod connection;
 mod contact_token;
+mod contacts;
 mod credentials;
 pub mod documents;
 mod events;
@@ -29,7 +32,9 @@ mod form;
 mod health;
 pub mod limits;
 pub mod listener;
+mod own_guard;
+mod preconditions;
 pub mod routes;
 
 pub use answer::REFERENCE;
-pub use routes::router;
+pub use routes::{CannotServe, router};

@@ -25,6 +25,8 @@ pub mod basic;
 pub mod claims;
 mod coded;
 pub mod contact_token;
+pub mod contact_update;
+pub mod contacts;
 pub mod error;
 pub mod error_message;
 pub mod events;

@@ -24,6 +24,7 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use procura_engine::Engine;
+pub use procura_guard::Need;
 use procura_guard::{Authority, Guard, Presence, Refusal, Unavailable};
 use procura_protocol::error::ErrorCode;
 use procura_protocol::error_message::ErrorMessage;
@@ -31,8 +32,9 @@ use procura_protocol::ids::ResourceId;
 use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
+use crate::answer;
+use crate::own_guard::guard_for;
 use crate::routes::App;
-use crate::{answer, own_guard};
 pub use callers::{Callers, InvalidNetwork, Network};
 pub use client_place::{ClientPlace, InvalidPlace};
 use original::{Original, Unclear};
@@ -68,15 +70,14 @@ impl ForwardAuth {
     pub(crate) fn new<S: Store, J: Journal>(
         engine: &Arc<Engine<S, J>>,
         policies: Vec<Policy>,
-        built_in: &ResourceId,
+        own: &Guard,
     ) -> ForwardAuth {
-        let mut guards: HashMap<ResourceId, Guard> = HashMap::new();
+        let built_in = own.settings().audience.clone();
+        let mut guards = HashMap::from([(built_in.clone(), own.clone())]);
         let guarded = policies.into_iter().map(|policy| {
             let audience = policy.audience.clone().unwrap_or_else(|| built_in.clone());
-            let guard = guards
-                .entry(audience.clone())
-                .or_insert_with(|| own_guard::guard(Arc::clone(engine), audience.clone()))
-                .clone();
+            let guard = guards.entry(audience.clone());
+            let guard = guard.or_insert_with(|| guard_for(engine, audience.clone())).clone();
             (policy.name.clone(), Arc::new(Guarded { policy, audience, guard }))
         });
         ForwardAuth(guarded.collect())

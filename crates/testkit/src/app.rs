@@ -11,6 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use procura_engine::{Engine, Settings};
 use procura_http::connection::Drain;
+use procura_http::forward_auth::Policy;
 use procura_http::limits::Limits;
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
@@ -57,11 +58,25 @@ impl TestApp {
     /// # Panics
     ///
     /// When the metadata is no JSON.
-    #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
     pub fn with_settings(
         world: &World,
         algorithms: &[Algorithm],
         change: impl FnOnce(&mut Settings),
+    ) -> TestApp {
+        TestApp::with_policies(world, algorithms, change, Vec::new())
+    }
+
+    /// The same, with policies of forward auth.
+    ///
+    /// # Panics
+    ///
+    /// When the metadata is no JSON.
+    #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
+    pub fn with_policies(
+        world: &World,
+        algorithms: &[Algorithm],
+        change: impl FnOnce(&mut Settings),
+        policies: Vec<Policy>,
     ) -> TestApp {
         let (clock, store) = (Arc::new(FixedClock::default()), MemoryStore::default());
         let (journal, keys) = (MemoryJournal::default(), TestKeys::new(algorithms));
@@ -79,7 +94,7 @@ impl TestApp {
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
         let engine =
             Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
-        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new())
+        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("metadata is JSON");
         TestApp { clock, store, journal, keys, engine, router }
     }

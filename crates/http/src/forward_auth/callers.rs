@@ -1,6 +1,7 @@
 //! Which proxies may ask.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -53,7 +54,9 @@ impl Callers {
             Authorization::Basic(basic) => {
                 Presented::Secret { id: Cow::Owned(basic.id), secret: basic.secret }
             }
-            Authorization::Absent | Authorization::OtherScheme | Authorization::Malformed => Presented::Nothing,
+            Authorization::Absent | Authorization::OtherScheme | Authorization::Malformed => {
+                Presented::Nothing
+            }
         };
         let resource = engine.authenticate_resource(&presented)?;
         Ok(resource.is_ok_and(|resource| resource.resource().id == *audience))
@@ -82,6 +85,16 @@ impl Network {
     fn contains(&self, address: IpAddr) -> bool {
         let (ours, theirs) = (bits(self.address), bits(address.to_canonical()));
         ours.1 == theirs.1 && (ours.0 ^ theirs.0) & mask(self.prefix, ours.1) == 0
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.prefix == bits(self.address).1 {
+            write!(f, "{}", self.address)
+        } else {
+            write!(f, "{}/{}", self.address, self.prefix)
+        }
     }
 }
 
@@ -162,7 +175,17 @@ mod tests {
 
     #[test]
     fn a_slip_in_a_network_is_told() {
-        for text in ["", "localhost", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/8", "::ffff:10.0.0.1", "::1/129"] {
+        for text in [
+            "",
+            "localhost",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0/8",
+            "::ffff:10.0.0.1",
+            "::1/129",
+        ] {
             assert_eq!(text.parse::<Network>(), Err(InvalidNetwork::Shape), "{text}");
         }
         for text in ["10.0.0.1/8", "2001:db8::1/32", "127.0.0.1/0"] {

@@ -78,7 +78,8 @@ impl ClientPlace {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| InvalidPlace::Header)?;
         let taken = ["authorization", "host", "connection", "x-contact-id", "content-length", "cookie"];
         let ours = ["procura-", "x-original-", "x-forwarded-"];
-        let is_taken = taken.contains(&name.as_str()) || ours.iter().any(|start| name.as_str().starts_with(start));
+        let is_taken =
+            taken.contains(&name.as_str()) || ours.iter().any(|start| name.as_str().starts_with(start));
         if is_taken { Err(InvalidPlace::Header) } else { Ok(ClientPlace::Header(name)) }
     }
 
@@ -175,7 +176,14 @@ mod tests {
     #[test]
     fn none_and_malformed_ones_are_not_allowed() {
         let query = ClientPlace::default();
-        for uri in ["/a", "/a?client_id", "/a?client_id=", "/a?client_id=a%20b", "/a?client_id=CLI1;x", "/a?Client_ID=CLI1"] {
+        for uri in [
+            "/a",
+            "/a?client_id",
+            "/a?client_id=",
+            "/a?client_id=a%20b",
+            "/a?client_id=CLI1;x",
+            "/a?Client_ID=CLI1",
+        ] {
             assert_eq!(find(&query, uri, &[]), Err(not_allowed()), "{uri}");
         }
         let header = ClientPlace::header("X-Client-ID").unwrap();
@@ -188,8 +196,17 @@ mod tests {
     fn a_second_one_anywhere_is_refused_whatever_it_says() {
         let query = ClientPlace::default();
         for also in [
-            "client_id=CLI1", "client_id", "client%5fid=CLI1", "CLIENT_ID=CLI1", "client.id=CLI1", "client-id=CLI1",
-            "client+id=CLI1", "client_id[]=CLI1", "client_id%5B0%5D=CLI1", "+client_id=CLI1", "x=1;client_id=CLI1",
+            "client_id=CLI1",
+            "client_id",
+            "client%5fid=CLI1",
+            "CLIENT_ID=CLI1",
+            "client.id=CLI1",
+            "client-id=CLI1",
+            "client+id=CLI1",
+            "client_id[]=CLI1",
+            "client_id%5B0%5D=CLI1",
+            "+client_id=CLI1",
+            "x=1;client_id=CLI1",
         ] {
             for uri in [format!("/a?client_id=CLI1&{also}"), format!("/a?{also}&client_id=CLI1")] {
                 assert_eq!(find(&query, &uri, &[]), Err(second()), "{uri}");

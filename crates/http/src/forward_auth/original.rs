@@ -149,7 +149,11 @@ mod tests {
             &[("X_Original_Method", "POST"), ("X_Original_URI", "/a")],
         ];
         for headers in wrong {
-            assert_eq!(read(Source::XOriginal, "/forward-auth/p", headers), Err(Unclear::Source), "{headers:?}");
+            assert_eq!(
+                read(Source::XOriginal, "/forward-auth/p", headers),
+                Err(Unclear::Source),
+                "{headers:?}"
+            );
         }
         assert_eq!(read(Source::XOriginal, "/forward-auth/p/a", &[METHOD, URI]), Err(Unclear::Source));
         assert_eq!(read(Source::RequestLine, "/forward-auth/p", &[METHOD, URI]), Err(Unclear::Source));
@@ -160,7 +164,11 @@ mod tests {
     fn methods_and_uris_that_are_not_clear_are_refused() {
         for method in ["post", "", "POST, GET", "POST GET"] {
             let headers = [("X-Original-Method", method), URI];
-            assert_eq!(read(Source::XOriginal, "/forward-auth/p", &headers), Err(Unclear::Method), "{method}");
+            assert_eq!(
+                read(Source::XOriginal, "/forward-auth/p", &headers),
+                Err(Unclear::Method),
+                "{method}"
+            );
         }
         for uri in ["/a/../b", "/a, /b", "", "http://host/a"] {
             let headers = [METHOD, ("X-Original-URI", uri)];
@@ -175,9 +183,14 @@ mod tests {
 
     #[test]
     fn whoever_asks_for_another_method_is_refused() {
-        for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"] {
+        for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"]
+        {
             let headers = [METHOD, URI, (name, "GET")];
-            assert_eq!(read(Source::XOriginal, "/forward-auth/p", &headers), Err(Unclear::Override), "{name}");
+            assert_eq!(
+                read(Source::XOriginal, "/forward-auth/p", &headers),
+                Err(Unclear::Override),
+                "{name}"
+            );
         }
         for uri in ["/a?_method=PUT", "/a?x&%5Fmethod=PUT", "/a?x=1;_METHOD=PUT"] {
             let headers = [METHOD, ("X-Original-URI", uri)];

@@ -104,7 +104,9 @@ impl Pattern {
             };
             match segment {
                 Segment::Literal(literal) if **literal == *here => {}
-                Segment::Literal(literal) if literal.to_lowercase() == here.to_lowercase() => fit = Fit::Nearly,
+                Segment::Literal(literal) if literal.to_lowercase() == here.to_lowercase() => {
+                    fit = Fit::Nearly
+                }
                 Segment::Any | Segment::Client if !here.is_empty() => {}
                 _ => return Fit::No,
             }
@@ -215,7 +217,9 @@ mod tests {
         };
         assert_eq!(client("/clients/CLI1/quotes").as_deref(), Some("CLI1"));
         assert_eq!(client("/clients/CLI%31").as_deref(), Some("CLI1"));
-        for path in ["/clients/", "/clients", "/Clients/CLI1", "/client/CLI1", "/clients/a%20b", "/clients/app_x"] {
+        for path in
+            ["/clients/", "/clients", "/Clients/CLI1", "/client/CLI1", "/clients/a%20b", "/clients/app_x"]
+        {
             assert_eq!(client(path), None, "{path}");
         }
     }

@@ -100,7 +100,9 @@ pub enum NoRule {
     #[error("No rule lets this method and path through.")]
     None,
     /// A rule is about the path as a less exact server reads it, so no later one may decide.
-    #[error("The path is that of a rule but for capital letters or a slash at the end. Send it as it is written.")]
+    #[error(
+        "The path is that of a rule but for capital letters or a slash at the end. Send it as it is written."
+    )]
     Nearly,
 }
 

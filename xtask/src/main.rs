@@ -30,6 +30,7 @@ mod steps;
 mod test;
 mod timing;
 mod tools;
+mod vectors;
 mod wire;
 mod workspace;
 
@@ -102,6 +103,15 @@ enum Act {
         #[arg(long)]
         seconds: Option<u64>,
     },
+    /// Write the cases that every verifier must answer alike, tests/vectors/guard.json, anew
+    ///
+    /// Keys stay, and so do tokens whose recipe is as it was: ES256 and PS256 signatures are random, and
+    /// a new run changes only what changed.
+    Vectors {
+        /// Write nothing; fail when the file is not what the recipes give
+        #[arg(long)]
+        check: bool,
+    },
     /// Become a command that dies with the process that started it
     #[command(hide = true)]
     Tied {
@@ -140,6 +150,7 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             bench::run(&workspace, &bench::Options { directory, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
+        Act::Vectors { check } => say(vectors::run(&workspace, check))?,
         Act::Tied { .. } => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -327,7 +327,7 @@ mod tests {
         let header = request.headers()[AUTHORIZATION].as_bytes();
         match read_authorization([header]) {
             Authorization::Basic(credentials) => {
-                assert_eq!(credentials.application_id, "app_1");
+                assert_eq!(credentials.id, "app_1");
                 assert_eq!(credentials.secret.expose_str(), Some(secret));
             }
             _ => panic!("the header was not read"),

@@ -82,6 +82,8 @@ pub(crate) struct Limits {
     pub(crate) body_seconds: u64,
     pub(crate) idle_seconds: u64,
     pub(crate) drain_seconds: u64,
+    pub(crate) token_marks_per_application: u32,
+    pub(crate) revocations_per_minute: u32,
 }
 
 /// `[log]`.
@@ -211,6 +213,7 @@ impl Values {
         // Every value was checked when it came in, so what is missing here is missing from the table.
         let whole = |path: &str| self.whole(path).ok_or_else(|| ConfigError::absent(path));
         let size = |path: &str| whole(path).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        let number = |path: &str| whole(path).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         let text = |path: &str| self.text(path).ok_or_else(|| ConfigError::absent(path));
         Ok(Config {
             issuer: self.text("issuer").map(str::to_owned),
@@ -238,6 +241,8 @@ impl Values {
                 body_seconds: whole("limits.body_seconds")?,
                 idle_seconds: whole("limits.idle_seconds")?,
                 drain_seconds: whole("limits.drain_seconds")?,
+                token_marks_per_application: number("limits.token_marks_per_application")?,
+                revocations_per_minute: number("limits.revocations_per_minute")?,
             },
             log: Log {
                 level: text("log.level")?.to_owned(),
@@ -311,6 +316,8 @@ mod tests {
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!((config.tokens.lifetime, config.tokens.max_access_token_bytes), (3600, 7000));
         assert_eq!((config.limits.connections, config.limits.drain_seconds), (10_000, 30));
+        let budget = (config.limits.token_marks_per_application, config.limits.revocations_per_minute);
+        assert_eq!(budget, (10_000, 600));
         assert!(config.data.is_none() && config.issuer.is_none());
     }
 

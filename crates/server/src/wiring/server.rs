@@ -235,8 +235,8 @@ async fn engine(
         issuer: issuer.into(),
         lifetime: i64::try_from(installation.config.tokens.lifetime).unwrap_or(i64::MAX),
         longest_lifetime: super::LONGEST_LIFETIME,
-        token_marks_per_application: 10_000,
-        revocations_per_minute: 600,
+        token_marks_per_application: installation.config.limits.token_marks_per_application,
+        revocations_per_minute: installation.config.limits.revocations_per_minute,
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };

@@ -209,7 +209,7 @@ impl<'f> Found<'f> {
         let member = |(key, value): (&'f Spanned<_>, &'f Spanned<DeValue<'f>>)| {
             let name: &std::borrow::Cow<'f, str> = key.get_ref();
             let (path, origin) = (format!("{}.{name}", self.path), at(key.span().start));
-            match known.iter().find(|known| **known == **name) {
+            match known.iter().find(|known| ***known == **name) {
                 Some(known) => Ok((*known, Found { value: value.get_ref(), path, origin })),
                 None => {
                     let near = nearest(name, known.iter().copied());

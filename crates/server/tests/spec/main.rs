@@ -23,6 +23,7 @@ mod contract_4_ping;
 mod contract_6_credentials;
 mod contract_8_events;
 mod defects;
+mod forward_auth;
 mod health;
 mod logs;
 mod methods;

@@ -13,6 +13,7 @@
 
 mod basic;
 mod csv;
+mod events;
 mod form;
 mod journal;
 mod jwt;
@@ -20,6 +21,7 @@ mod uri;
 
 pub use basic::basic;
 pub use csv::csv;
+pub use events::events;
 pub use form::form;
 pub use journal::journal;
 pub use jwt::jwt;

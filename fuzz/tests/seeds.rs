@@ -34,6 +34,11 @@ fn imported_files_are_read_or_refused_row_by_row() {
 }
 
 #[test]
+fn streams_of_revocations_are_believed_or_cut_off() {
+    run("events", procura_fuzz::events);
+}
+
+#[test]
 fn original_uris_are_read_in_one_way_or_refused() {
     run("uri", procura_fuzz::uri);
 }

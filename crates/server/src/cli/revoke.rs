@@ -93,9 +93,9 @@ Kills tokens that are out, and changes no record: who may have a token gets the 
 somebody out, use `disable` of the contact, client, application, trust or mandate, which kills what is out \
 too.
 
-A running server refuses those tokens at introspection at once, or within a second when the command is not its \
-own; guards that follow its stream refuse them within 5 s, or answer 503 when they are cut off. Verifiers that \
-only look at the signature never hear of it.";
+A running server refuses those tokens at introspection within 250 ms; guards that follow its stream refuse \
+them within 5 s, or answer 503 when they are cut off. Verifiers that only look at the signature never hear of \
+it.";
 
 const EXAMPLES: &str = "\
 Examples:

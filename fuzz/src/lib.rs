@@ -17,6 +17,7 @@ mod events;
 mod form;
 mod journal;
 mod jwt;
+mod uri;
 
 pub use basic::basic;
 pub use csv::csv;
@@ -24,3 +25,4 @@ pub use events::events;
 pub use form::form;
 pub use journal::journal;
 pub use jwt::jwt;
+pub use uri::uri;

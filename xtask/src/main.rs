@@ -22,6 +22,7 @@ mod crash;
 mod demo;
 mod deny;
 mod foreign;
+mod forward_auth;
 mod fuzz;
 mod layers;
 mod pages;

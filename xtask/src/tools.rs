@@ -84,6 +84,23 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::missing("no cargo-deny", INSTALL))
 }
 
+/// nginx or Caddy: the one that was unpacked here, else the system's.
+pub(crate) fn proxy(workspace: &Workspace, name: &str) -> Result<PathBuf, Failure> {
+    let unpacked = proxies_folder(workspace);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = [unpacked.join("usr/sbin"), unpacked.join("usr/bin")];
+    let system = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders
+        .into_iter()
+        .chain(system)
+        .map(|folder| folder.join(name))
+        .find(|program| {
+            let version = if name == "nginx" { "-v" } else { "version" };
+            program.is_file() && ask(Command::new(program).arg(version)).is_some()
+        })
+        .ok_or_else(|| Failure::missing(format!("no {name}"), INSTALL))
+}
+
 /// The folder of PostgreSQL's server programs: the named one, else the newest there is.
 pub(crate) fn postgres() -> Result<PathBuf, Failure> {
     let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
@@ -118,6 +135,7 @@ pub(crate) fn component(workspace: &Workspace, subcommand: &str, component: &str
 pub(crate) fn install(workspace: &Workspace) -> Verdict {
     let steps = [
         install_system(),
+        install_proxies(workspace),
         install_python(workspace),
         install_node(workspace),
         install_go(workspace),
@@ -172,6 +190,35 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<(), Failure> {
     let mut apt = apt_get().unwrap_or(apt);
     apt.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     process::run(apt.stdout(std::io::stderr()))
+}
+
+/// Unpacks the system's packages without installing them: what would be installed is a service too, and
+/// would run.
+fn install_proxies(workspace: &Workspace) -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        ["nginx", "caddy"].into_iter().filter(|name| proxy(workspace, name).is_err()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let Some(mut apt) = apt_get() else {
+        return Err(Failure::missing(format!("no {}", missing.join(" and no ")), apt_command(&missing)));
+    };
+    process::run(apt.arg("update").stdout(std::io::stderr()))?;
+    let (folder, packages) = (proxies_folder(workspace), proxies_folder(workspace).join("packages"));
+    forget(&packages)?;
+    fs::create_dir_all(&packages).map_err(|error| cannot("make", &packages, &error))?;
+    let mut download = Command::new("apt-get");
+    download.args(["--quiet", "download"]).args(&missing).current_dir(&packages);
+    process::run(download.stdout(std::io::stderr()))?;
+    let files = fs::read_dir(&packages).map_err(|error| cannot("read", &packages, &error))?;
+    for file in files.flatten() {
+        process::run(Command::new("dpkg-deb").arg("--extract").arg(file.path()).arg(&folder))?;
+    }
+    missing.iter().try_for_each(|name| proxy(workspace, name).map(drop))
+}
+
+fn proxies_folder(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("proxies")
 }
 
 /// `apt-get` with the right to install: as root, or with a `sudo` that asks nothing.

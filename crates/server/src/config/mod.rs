@@ -5,6 +5,7 @@
 
 pub(crate) mod environment;
 mod file;
+pub(crate) mod forward_auth;
 pub(crate) mod reference;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use procura_client::Issuer;
+use procura_http::forward_auth::Policy;
 
 use reference::{Default, Kind, SETTINGS, Setting};
 
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// What is logged.
     pub(crate) log: Log,
+    /// What proxies may let through.
+    pub(crate) forward_auth: Vec<Policy>,
 }
 
 /// `[tokens]`.
@@ -137,6 +141,8 @@ pub(crate) struct Values {
     set: BTreeMap<&'static str, (String, Origin)>,
     /// As it was given: a path need not be text.
     data_flag: Option<PathBuf>,
+    /// Policies, which only a file can tell.
+    pub(crate) forward_auth: Vec<forward_auth::Told>,
 }
 
 /// Where a value came from.
@@ -165,7 +171,7 @@ impl fmt::Display for Origin {
 
 impl Values {
     fn defaults() -> Values {
-        let mut values = Values { set: BTreeMap::new(), data_flag: None };
+        let mut values = Values { set: BTreeMap::new(), data_flag: None, forward_auth: Vec::new() };
         for setting in SETTINGS {
             if let Default::Toml(text) = setting.default {
                 values.set(setting.path, text.trim_matches('"').to_owned(), Origin::Default);
@@ -242,6 +248,7 @@ impl Values {
                 level: text("log.level")?.to_owned(),
                 format: if text("log.format")? == "json" { LogFormat::Json } else { LogFormat::Text },
             },
+            forward_auth: self.forward_auth.iter().map(|told| told.policy.clone()).collect(),
         })
     }
 }

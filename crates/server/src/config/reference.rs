@@ -246,6 +246,7 @@ pub(crate) fn reference() -> String {
             }
         }
     }
+    text.push_str(super::forward_auth::REFERENCE);
     text.push_str(
         "\n# Listeners with TLS will be described in [tls]. This version has none and refuses the table;\n\
          # let something in front end TLS.\n",

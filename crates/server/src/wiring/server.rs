@@ -97,7 +97,8 @@ impl Bound {
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
-        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone())
+        let policies = installation.config.forward_auth.clone();
+        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), policies)
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
         let mut tasks = JoinSet::new();

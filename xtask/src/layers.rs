@@ -30,15 +30,18 @@ const LAYERS: &[Layer] = &[
         may_use: &["procura-store", "procura-jose", "procura-protocol"],
         in_tests: TESTKIT,
     },
+    Layer { package: "procura-guard", may_use: &["procura-jose", "procura-protocol"], in_tests: &[] },
     Layer {
         package: "procura-http",
-        may_use: &["procura-engine", "procura-store", "procura-jose", "procura-protocol"],
+        // The server's own API and forward-auth stand behind the guard that resources use.
+        may_use: &["procura-guard", "procura-engine", "procura-store", "procura-jose", "procura-protocol"],
         in_tests: TESTKIT,
     },
     Layer {
         package: "procura-server",
         may_use: &[
             "procura-http",
+            "procura-guard",
             "procura-engine",
             "procura-storage",
             "procura-store",
@@ -60,6 +63,7 @@ const TESTKIT: &[&str] = &["procura-testkit"];
 
 const BELOW_THE_SERVER: &[&str] = &[
     "procura-http",
+    "procura-guard",
     "procura-engine",
     "procura-storage",
     "procura-store",
@@ -68,12 +72,19 @@ const BELOW_THE_SERVER: &[&str] = &[
     "procura-client",
 ];
 
-const WITH_THE_SERVER: &[&str] =
-    &["procura-server", "procura-storage", "procura-store", "procura-jose", "procura-protocol"];
+const WITH_THE_SERVER: &[&str] = &[
+    "procura-server",
+    "procura-guard",
+    "procura-storage",
+    "procura-store",
+    "procura-jose",
+    "procura-protocol",
+];
 
 const WITH_TESTKIT: &[&str] = &[
     "procura-testkit",
     "procura-http",
+    "procura-guard",
     "procura-engine",
     "procura-storage",
     "procura-store",
@@ -109,8 +120,8 @@ const KEPT: &[Kept] = &[
     Kept { library: "hyper-util", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
     Kept {
         library: "reqwest",
-        by: &["procura-client"],
-        why: "one ready transport, of the SDK",
+        by: &["procura-client", "procura-guard"],
+        why: "one ready transport each, of the SDK and of the guard",
         tests_too: false,
     },
     Kept {
@@ -128,6 +139,7 @@ const KEPT: &[Kept] = &[
             "procura-http",
             "procura-server",
             "procura-client",
+            "procura-guard",
             "procura-testkit",
             "procura-floor",
             "xtask",

@@ -11,6 +11,8 @@
 //!   per key and type. Signing costs what the signature costs.
 //! * `ring`: the keys that sign now and the set that is published, swapped as one when keys rotate.
 //! * [`Jwk`], [`Jwks`], [`verify_jwt`]: public keys and the one way to look inside somebody's token.
+//! * `VerifiedCache` (feature `cache`): what was read from tokens that verified, so that a token that is
+//!   shown often is verified once. [`marks`]: the digests that kill them.
 //! * [`seal`]: private keys at rest, bound to what they are for.
 //! * [`random`]: randomness as an argument.
 //!
@@ -33,10 +35,11 @@
 //! # Features
 //!
 //! `tokio` (on by default) brings [`SigningKey`], which takes RSA signatures off the IO threads. Those
-//! who only verify can do without.
+//! who only verify can do without. `cache` brings `VerifiedCache`.
 
 pub mod base64url;
 pub mod digest;
+pub mod marks;
 pub mod random;
 #[cfg(feature = "tokio")]
 pub mod ring;
@@ -51,6 +54,8 @@ mod key_id;
 mod members;
 mod public_key;
 mod signer;
+#[cfg(feature = "cache")]
+mod verified_cache;
 mod verify;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -65,4 +70,6 @@ pub use seal::{KeyEncryptionKey, SealError};
 pub use signer::Signer;
 #[cfg(feature = "tokio")]
 pub use signer::{RsaPool, SigningKey};
+#[cfg(feature = "cache")]
+pub use verified_cache::{TokenDigest, VerifiedCache};
 pub use verify::{Expect, JwtError, MAX_TOKEN_BYTES, Part, VerifiedJwt, verify_jwt};

@@ -26,6 +26,7 @@ pub mod claims;
 mod coded;
 pub mod contact_token;
 pub mod error;
+pub mod error_message;
 pub mod events;
 pub mod form;
 pub mod ids;

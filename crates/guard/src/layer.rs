@@ -1,0 +1,167 @@
+//! The layer: no request without a token that is in force goes further.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::authority::CheckedToken;
+use crate::check::Guard;
+use crate::client_place::ClientPlace;
+use crate::refusal::Refusal;
+
+/// Puts a guard in front of a service. Made by [`Guard::layer`].
+///
+/// A request whose token is not in force is answered here. Which client a call is about and what the route
+/// needs is asked by the extractors ([`crate::ActingFor`], [`crate::OnBehalfOf`]); a route without one has
+/// checked that the caller has a token, and nothing else.
+#[derive(Debug, Clone)]
+pub struct GuardLayer {
+    guard: Guard,
+    place: Arc<ClientPlace>,
+}
+
+impl Guard {
+    /// The layer of this guard, with `client_id` in the query.
+    pub fn layer(&self) -> GuardLayer {
+        GuardLayer { guard: self.clone(), place: Arc::default() }
+    }
+}
+
+impl GuardLayer {
+    /// The same with the client id elsewhere.
+    #[must_use]
+    pub fn client_in(self, place: ClientPlace) -> GuardLayer {
+        GuardLayer { place: Arc::new(place), ..self }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = GuardService<S>;
+
+    fn layer(&self, inner: S) -> GuardService<S> {
+        GuardService { layer: self.clone(), inner }
+    }
+}
+
+/// What the layer leaves for the extractors. Nobody else can make or read it.
+#[derive(Clone)]
+pub(crate) struct Passed {
+    pub(crate) token: CheckedToken,
+    pub(crate) guard: Guard,
+    pub(crate) place: Arc<ClientPlace>,
+}
+
+/// A service behind a guard.
+#[derive(Debug, Clone)]
+pub struct GuardService<S> {
+    layer: GuardLayer,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for GuardService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: From<Bytes>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = GuardFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> GuardFuture<S, B> {
+        let GuardLayer { guard, .. } = &self.layer;
+        match guard.check_now(request.headers(), request.uri()) {
+            Err(refusal) if refusal.is_unknown_key() => {
+                let learner = guard.clone();
+                // The service that was ready is the one to be called; its clone is for the next request.
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                GuardFuture::Learning {
+                    keys: Box::pin(async move { learner.learn_keys().await }),
+                    waiting: Some((self.layer.clone(), inner, request)),
+                }
+            }
+            checked => GuardFuture::after(checked, &self.layer, &mut self.inner, request),
+        }
+    }
+}
+
+pin_project! {
+    /// The answer of a service behind a guard, or a refusal.
+    #[project = Stage]
+    pub enum GuardFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[doc(hidden)]
+        Refused { answer: Option<Response<Bytes>> },
+        #[doc(hidden)]
+        Learning {
+            keys: Pin<Box<dyn Future<Output = ()> + Send>>,
+            waiting: Option<(GuardLayer, S, Request<B>)>,
+        },
+        #[doc(hidden)]
+        Answering { #[pin] answer: S::Future },
+    }
+}
+
+impl<S, B> GuardFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn after(
+        checked: Result<CheckedToken, Refusal>,
+        layer: &GuardLayer,
+        inner: &mut S,
+        mut request: Request<B>,
+    ) -> GuardFuture<S, B> {
+        match checked {
+            Ok(token) => {
+                let (guard, place) = (layer.guard.clone(), Arc::clone(&layer.place));
+                request.extensions_mut().insert(Passed { token, guard, place });
+                GuardFuture::Answering { answer: inner.call(request) }
+            }
+            Err(refusal) => GuardFuture::Refused { answer: Some(layer.guard.answer(&refusal)) },
+        }
+    }
+}
+
+impl<S, B, R> Future for GuardFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = match self.as_mut().project() {
+                Stage::Answering { answer } => return answer.poll(cx),
+                Stage::Refused { answer } => match answer.take() {
+                    Some(answer) => return Poll::Ready(Ok(answer.map(R::from))),
+                    // Polled after it was done.
+                    None => return Poll::Pending,
+                },
+                Stage::Learning { keys, waiting } => {
+                    ready!(keys.as_mut().poll(cx));
+                    let Some((layer, mut inner, request)) = waiting.take() else {
+                        return Poll::Pending;
+                    };
+                    let checked = layer.guard.check_now(request.headers(), request.uri());
+                    GuardFuture::after(checked, &layer, &mut inner, request)
+                }
+            };
+            self.set(next);
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Why a call is refused, who can mend it, and how it is answered (RFC 6750 3).
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use procura_jose::JwtError;
+use procura_protocol::error_message::ErrorMessage;
+use procura_protocol::permission::Permission;
+use thiserror::Error;
+
+/// Why a call is refused. Holds nothing of the request, so it may be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// No `Authorization`, or one of another scheme.
+    #[error("there is no Bearer token")]
+    NoToken,
+    /// The request can be read in more than one way, or not at all.
+    #[error("the request is malformed: {0}")]
+    Request(#[from] RequestFault),
+    /// The token is worth nothing here.
+    #[error("the token is refused: {0}")]
+    Token(#[from] TokenFault),
+    /// The token is of an application alone: there is nobody that it acts for.
+    #[error("the token acts for no contact")]
+    NoContact,
+    /// `X-Contact-ID` names another contact than the token.
+    #[error("X-Contact-ID is not the token's contact")]
+    ContactMismatch,
+    /// The client id is missing, empty, malformed or not one of the token's.
+    #[error("client_id is not a client of the token's")]
+    ClientNotAllowed,
+    /// The token does not give this permission for this client.
+    #[error("the token does not give {} for this client", .0.name())]
+    InsufficientPermission(Permission),
+    /// A person must have signed in, and nobody was at the keyboard.
+    #[error("the token was issued to nobody at the keyboard")]
+    PersonRequired,
+    /// It can't be told now whether the token is in force.
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
+    /// An extractor stands where no layer of a guard ran before.
+    #[error("this route stands behind no guard: add guard.layer() to its router")]
+    NoLayer,
+}
+
+/// Why a request can't be read in exactly one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RequestFault {
+    /// More than one `Authorization`.
+    #[error("Send the Authorization header once.")]
+    RepeatedAuthorization,
+    /// A Bearer token that is empty or has characters that no token has (RFC 6750 2.1).
+    #[error("Send the Authorization header as Bearer, one space and the token.")]
+    MalformedBearer,
+    /// `access_token` in the query, where it would be logged (RFC 6750 2.3).
+    #[error("Send the token in the Authorization header, never in the URI.")]
+    TokenInQuery,
+    /// More than one `X-Contact-ID`.
+    #[error("Send X-Contact-ID once or not at all.")]
+    RepeatedContact,
+    /// More than one client id.
+    #[error("Send client_id once.")]
+    RepeatedClient,
+}
+
+/// Why a token is worth nothing here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TokenFault {
+    /// It can't be read, or nobody whom we trust signed it.
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
+    /// `iss` is another.
+    #[error("the token is of another issuer")]
+    Issuer,
+    /// `aud` is another resource.
+    #[error("the token is for another resource")]
+    Audience,
+    /// `exp` is over.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` or `iat` lies ahead.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// It is bound to a key (`cnf`), and proof of it can't be checked here.
+    #[error("the token is bound to a key, and its proof can't be checked here")]
+    Bound,
+    /// A mark hits it.
+    #[error("the token was revoked")]
+    Revoked,
+}
+
+/// What is missing to judge a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unavailable {
+    /// No keys were fetched, or so long ago that they may not be believed.
+    #[error("the server's keys are not known")]
+    Keys,
+    /// Marks may have been missed.
+    #[error("it is not known which tokens were revoked lately")]
+    Marks,
+}
+
+/// Who can mend a [`Refusal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The caller: its request, its token or what it asks for.
+    Theirs,
+    /// This resource, its network, or the server: the caller may ask again.
+    Ours,
+    /// The program: a route is put together wrongly.
+    Misuse,
+}
+
+impl Refusal {
+    /// Who can mend it.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Refusal::NoToken
+            | Refusal::Request(_)
+            | Refusal::Token(_)
+            | Refusal::NoContact
+            | Refusal::ContactMismatch
+            | Refusal::ClientNotAllowed
+            | Refusal::InsufficientPermission(_)
+            | Refusal::PersonRequired => Blame::Theirs,
+            Refusal::Unavailable(_) => Blame::Ours,
+            Refusal::NoLayer => Blame::Misuse,
+        }
+    }
+
+    /// The answer. `realm` is the resource's id.
+    pub fn to_response(&self, realm: &str) -> Response<Bytes> {
+        let (status, message, challenge) = self.parts();
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge.header(realm));
+        }
+        // What is refused now may be allowed a moment later, and the other way round.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(message) = message {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *response.body_mut() = message.to_json().into();
+        }
+        if self.blame() == Blame::Ours {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    /// Status, body and challenge: all that a refusal looks like from outside.
+    fn parts(&self) -> (StatusCode, Option<ErrorMessage>, Option<Challenge>) {
+        let forbidden = |code, message| (StatusCode::FORBIDDEN, Some(ErrorMessage::new(code, message)), None);
+        match self {
+            Refusal::NoToken => (StatusCode::UNAUTHORIZED, None, Some(Challenge::default())),
+            Refusal::Token(fault) => {
+                let description = Some(format!("{fault}"));
+                let challenge = Challenge { error: Some("invalid_token"), description, scope: None };
+                (StatusCode::UNAUTHORIZED, None, Some(challenge))
+            }
+            Refusal::Request(fault) => {
+                let message = ErrorMessage::new("invalid_request", fault.to_string());
+                let challenge = fault
+                    .is_about_the_token()
+                    .then(|| Challenge { error: Some("invalid_request"), ..Challenge::default() });
+                (StatusCode::BAD_REQUEST, Some(message), challenge)
+            }
+            Refusal::NoContact => {
+                forbidden("no_contact", "This token acts for no contact. Ask for one that does.")
+            }
+            Refusal::ContactMismatch => forbidden(
+                "contact_mismatch",
+                "X-Contact-ID is not the contact that the token acts for. Leave it out, or send that one.",
+            ),
+            Refusal::ClientNotAllowed => {
+                let (status, message, challenge) =
+                    forbidden("client_not_allowed", "Send the client_id of a client that the token lists.");
+                let about = [("client_id", &["Must be one of the token's clients."][..])];
+                (status, message.map(|message| message.with_details(about)), challenge)
+            }
+            Refusal::InsufficientPermission(permission) => {
+                let message = format!("The token does not give {} for this client.", permission.name());
+                let challenge = Challenge {
+                    error: Some("insufficient_scope"),
+                    description: None,
+                    scope: Some(permission.name()),
+                };
+                let message = ErrorMessage::new("insufficient_permission", message);
+                (StatusCode::FORBIDDEN, Some(message), Some(challenge))
+            }
+            Refusal::PersonRequired => forbidden(
+                "person_required",
+                "This needs the token of a person who signed in; nobody was there when this one was issued.",
+            ),
+            Refusal::Unavailable(_) => {
+                let message = "It can't be told now whether the token is in force. Try again in a moment.";
+                let message = ErrorMessage::new("temporarily_unavailable", message);
+                (StatusCode::SERVICE_UNAVAILABLE, Some(message), None)
+            }
+            Refusal::NoLayer => {
+                let message = "The service failed. Nothing about the request needs to change.";
+                let message = ErrorMessage::new("server_error", message);
+                (StatusCode::INTERNAL_SERVER_ERROR, Some(message), None)
+            }
+        }
+    }
+
+    /// Whether newer keys may mend it.
+    pub(crate) fn is_unknown_key(&self) -> bool {
+        matches!(self, Refusal::Token(TokenFault::Jwt(JwtError::KidUnknown)))
+    }
+}
+
+impl RequestFault {
+    fn is_about_the_token(self) -> bool {
+        match self {
+            RequestFault::RepeatedAuthorization
+            | RequestFault::MalformedBearer
+            | RequestFault::TokenInQuery => true,
+            RequestFault::RepeatedContact | RequestFault::RepeatedClient => false,
+        }
+    }
+}
+
+impl From<JwtError> for Refusal {
+    fn from(error: JwtError) -> Refusal {
+        Refusal::Token(TokenFault::Jwt(error))
+    }
+}
+
+/// `WWW-Authenticate: Bearer` (RFC 6750 3).
+#[derive(Default)]
+struct Challenge {
+    error: Option<&'static str>,
+    description: Option<String>,
+    scope: Option<&'static str>,
+}
+
+impl Challenge {
+    fn header(&self, realm: &str) -> HeaderValue {
+        let mut text = String::from("Bearer ");
+        push_quoted(&mut text, "realm", realm);
+        let more = [
+            ("error", self.error),
+            ("error_description", self.description.as_deref()),
+            ("scope", self.scope),
+        ];
+        for (name, value) in more {
+            if let Some(value) = value {
+                text.push_str(", ");
+                push_quoted(&mut text, name, value);
+            }
+        }
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+/// RFC 9110 5.6.4: a quoted string. What can't stand in one becomes `?`.
+fn push_quoted(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push_str("=\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            ' '..='~' => text.push(c),
+            _ => text.push('?'),
+        }
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use procura_jose::{Algorithm, Part};
+    use procura_protocol::error::is_description;
+
+    use super::*;
+
+    fn every_refusal() -> Vec<Refusal> {
+        let mut all = vec![Refusal::NoToken, Refusal::NoContact, Refusal::ContactMismatch];
+        all.extend([Refusal::ClientNotAllowed, Refusal::PersonRequired, Refusal::NoLayer]);
+        all.extend(Permission::ALL.map(Refusal::InsufficientPermission));
+        all.extend([Unavailable::Keys, Unavailable::Marks].map(Refusal::Unavailable));
+        all.extend(
+            [
+                RequestFault::RepeatedAuthorization,
+                RequestFault::MalformedBearer,
+                RequestFault::TokenInQuery,
+                RequestFault::RepeatedContact,
+                RequestFault::RepeatedClient,
+            ]
+            .map(Refusal::Request),
+        );
+        all.extend(
+            [
+                TokenFault::Issuer,
+                TokenFault::Audience,
+                TokenFault::Expired,
+                TokenFault::NotYetValid,
+                TokenFault::Bound,
+                TokenFault::Revoked,
+                TokenFault::Jwt(JwtError::TooLong),
+                TokenFault::Jwt(JwtError::NotThreeParts),
+                TokenFault::Jwt(JwtError::Encoding(Part::Claims)),
+                TokenFault::Jwt(JwtError::NotAnObject(Part::Header)),
+                TokenFault::Jwt(JwtError::RepeatedMember(Part::Signature)),
+                TokenFault::Jwt(JwtError::HeaderShape),
+                TokenFault::Jwt(JwtError::Critical),
+                TokenFault::Jwt(JwtError::AlgorithmUnknown),
+                TokenFault::Jwt(JwtError::AlgorithmNotAllowed(Algorithm::Ps256)),
+                TokenFault::Jwt(JwtError::AlgorithmNotTheKeys),
+                TokenFault::Jwt(JwtError::Type),
+                TokenFault::Jwt(JwtError::KidMissing),
+                TokenFault::Jwt(JwtError::KidUnknown),
+                TokenFault::Jwt(JwtError::Signature),
+                TokenFault::Jwt(JwtError::ClaimsShape),
+            ]
+            .map(Refusal::Token),
+        );
+        all
+    }
+
+    #[test]
+    fn every_answer_is_an_error_that_no_cache_keeps() {
+        for refusal in every_refusal() {
+            let answer = refusal.to_response("https://bank.example");
+            assert!(answer.status().is_client_error() || answer.status().is_server_error(), "{refusal}");
+            assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+            let challenged = answer.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
+            assert!(challenged.is_none_or(|text| text.starts_with(r#"Bearer realm="https://bank.example""#)));
+            if answer.status() == StatusCode::UNAUTHORIZED {
+                assert!(answer.body().is_empty() && challenged.is_some(), "{refusal}");
+            } else {
+                let body: ErrorMessage = serde_json::from_slice(answer.body()).unwrap();
+                assert!(!body.message.is_empty());
+            }
+            assert_eq!(answer.headers().contains_key(RETRY_AFTER), refusal.blame() == Blame::Ours);
+        }
+    }
+
+    #[test]
+    fn descriptions_hold_what_the_rfc_allows() {
+        for refusal in every_refusal() {
+            let (_, _, challenge) = refusal.parts();
+            let description = challenge.and_then(|challenge| challenge.description).unwrap_or_default();
+            assert!(is_description(&description), "{description}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_names_the_error_and_the_missing_permission() {
+        let challenge = |refusal: Refusal| {
+            refusal.to_response("urn:api").headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned()
+        };
+        assert_eq!(challenge(Refusal::NoToken), r#"Bearer realm="urn:api""#);
+        assert_eq!(
+            challenge(Refusal::InsufficientPermission(Permission::Trade)),
+            r#"Bearer realm="urn:api", error="insufficient_scope", scope="can_trade""#
+        );
+        assert_eq!(
+            challenge(Refusal::Token(TokenFault::Expired)),
+            r#"Bearer realm="urn:api", error="invalid_token", error_description="the token has expired""#
+        );
+    }
+
+    #[test]
+    fn a_realm_can_not_break_out_of_its_quotes() {
+        let answer = Refusal::NoToken.to_response("a\", error=\"b\\\r\nc\u{e9}");
+        let header = answer.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+        assert_eq!(header, r#"Bearer realm="a\", error=\"b\\??c?""#);
+    }
+}

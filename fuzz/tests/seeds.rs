@@ -38,6 +38,16 @@ fn changes_of_contacts_are_read_or_refused() {
     run("update", procura_fuzz::update);
 }
 
+#[test]
+fn streams_of_revocations_are_believed_or_cut_off() {
+    run("events", procura_fuzz::events);
+}
+
+#[test]
+fn original_uris_are_read_in_one_way_or_refused() {
+    run("uri", procura_fuzz::uri);
+}
+
 fn run(name: &str, target: fn(&[u8]) -> bool) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seeds = inputs(&here.join("seeds").join(name));

@@ -48,6 +48,7 @@ use zeroize::Zeroizing;
 
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
+use presented_token::PresentedTokens;
 use revocation::RevocationBudget;
 
 /// Everything that decisions are made with.
@@ -60,6 +61,7 @@ pub struct Engine<S, J> {
     settings: Settings,
     failures: AuthenticationFailureCount,
     revocation_budget: RevocationBudget,
+    presented: PresentedTokens,
 }
 
 /// What an operator may set about tokens.
@@ -145,6 +147,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             settings,
             failures: AuthenticationFailureCount::default(),
             revocation_budget: RevocationBudget::default(),
+            presented: PresentedTokens::default(),
         }
     }
 

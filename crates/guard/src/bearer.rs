@@ -22,14 +22,19 @@ pub(crate) fn token<'r>(headers: &'r HeaderMap, uri: &Uri) -> Result<&'r str, Re
     if values.next().is_some() {
         return Err(RequestFault::RepeatedAuthorization.into());
     }
-    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let end = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
     let (scheme, credentials) = value.split_at(end);
     if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Err(Refusal::NoToken);
     }
-    let token = credentials.trim_ascii_start();
-    let text = std::str::from_utf8(token).ok().filter(|_| is_b64token(token));
+    let token = credentials.strip_prefix(b" ").filter(|token| is_b64token(token));
+    let text = token.and_then(|token| std::str::from_utf8(token).ok());
     text.ok_or_else(|| RequestFault::MalformedBearer.into())
+}
+
+/// What a scheme is made of (RFC 9110 5.6.2).
+fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Letters, digits and a few marks, then any number of `=`. No branch for each byte: a token is long.
@@ -67,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_bearer_token_is_read_whatever_the_case_of_its_scheme() {
-        for value in ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER  a.b-c_d~e+f/g=="] {
+        for value in ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER a.b-c_d~e+f/g=="] {
             assert_eq!(read(&[value], "/"), Ok("a.b-c_d~e+f/g==".into()), "{value}");
         }
     }
@@ -80,6 +85,9 @@ mod tests {
         for value in [
             "Bearer",
             "Bearer ",
+            "Bearer  a.b.c",
+            "Bearer:a.b.c",
+            "Bearer\ta.b.c",
             "Bearer a b",
             "Bearer a.b.c, Bearer d",
             "Bearer a=b",

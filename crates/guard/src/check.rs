@@ -19,6 +19,7 @@ use procura_protocol::time::UnixSeconds;
 use crate::authority::{CheckedToken, Facts};
 use crate::bearer;
 use crate::clock::Clock;
+use crate::connect::Connection;
 use crate::refusal::{Refusal, TokenFault, Unavailable};
 use crate::sources::{KeySource, MarkSource};
 
@@ -64,8 +65,8 @@ struct Inner {
     marks: Arc<dyn MarkSource>,
     clock: Arc<dyn Clock>,
     verified: VerifiedCache<Arc<Verified>>,
-    /// Ends what runs in the background when the last clone goes.
-    _background: Option<Box<dyn Send + Sync>>,
+    /// What runs in the background; it ends when the last clone goes.
+    connection: Option<Connection>,
 }
 
 /// A token whose signature held under `keys`.
@@ -97,18 +98,18 @@ impl Guard {
         marks: Arc<dyn MarkSource>,
         clock: Arc<dyn Clock>,
     ) -> Guard {
-        Guard::with_background(settings, keys, marks, clock, None)
+        Guard::with_connection(settings, keys, marks, clock, None)
     }
 
-    pub(crate) fn with_background(
+    pub(crate) fn with_connection(
         settings: Settings,
         keys: Arc<dyn KeySource>,
         marks: Arc<dyn MarkSource>,
         clock: Arc<dyn Clock>,
-        background: Option<Box<dyn Send + Sync>>,
+        connection: Option<Connection>,
     ) -> Guard {
         let verified = VerifiedCache::new(settings.cache_bytes);
-        Guard(Arc::new(Inner { settings, keys, marks, clock, verified, _background: background }))
+        Guard(Arc::new(Inner { settings, keys, marks, clock, verified, connection }))
     }
 
     /// What it demands.
@@ -150,6 +151,10 @@ impl Guard {
         if let Some(known) = self.0.keys.current() {
             self.0.keys.refetch(&known).await;
         }
+    }
+
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.0.connection.as_ref()
     }
 
     fn realm(&self) -> &str {

@@ -186,7 +186,7 @@ mod tests {
         let request = resource("https://token.example").unwrap().events_request(None);
         match read_authorization([request.headers()[AUTHORIZATION].as_bytes()]) {
             Authorization::Basic(credentials) => {
-                assert_eq!(credentials.application_id, "https://bank.example/api?v=1");
+                assert_eq!(credentials.id, "https://bank.example/api?v=1");
                 assert_eq!(credentials.secret.expose_str(), Some("pcs_hunter 2:%+"));
             }
             other => panic!("{other:?}"),
@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_secret_goes_to_https_and_loopback_alone() {
-        for good in ["https://token.example", "http://127.0.0.1:8080", "http://[::1]:1", "http://localhost:1"] {
+        for good in ["https://token.example", "http://127.0.0.1:8080", "http://[::1]:1", "http://localhost:1"]
+        {
             assert!(resource(good).is_ok(), "{good}");
         }
         for (bad, why) in [

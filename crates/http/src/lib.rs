@@ -29,6 +29,7 @@ mod credentials;
 pub mod documents;
 mod events;
 mod form;
+pub mod forward_auth;
 mod health;
 pub mod limits;
 pub mod listener;

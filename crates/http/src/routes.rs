@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use procura_engine::Engine;
 use procura_guard::Guard;
@@ -16,11 +16,17 @@ use thiserror::Error;
 use crate::available_contacts::Slots;
 use crate::connection::Drain;
 use crate::events::Places;
+use crate::forward_auth::{ForwardAuth, Policy};
 use crate::limits::Limits;
 use crate::own_guard::own_guard;
 use crate::{
-    about_token, answer, available_contacts, clients, contact_token, contacts, documents, events, health,
+    about_token, answer, available_contacts, clients, contact_token, contacts, documents, events,
+    forward_auth, health,
 };
+
+/// [`paths::FORWARD_AUTH`], and the target of the original request after it.
+const FORWARD_AUTH_OF_ROOT: &str = "/forward-auth/{policy}/";
+const FORWARD_AUTH_OF_PATH: &str = "/forward-auth/{policy}/{*path}";
 
 /// What the handlers share.
 pub(crate) struct App<S, J> {
@@ -32,6 +38,7 @@ pub(crate) struct App<S, J> {
     pub(crate) places: Places,
     pub(crate) drain: Drain,
     pub(crate) guard: Guard,
+    pub(crate) forward_auth: ForwardAuth,
 }
 
 /// Why the routes can't be put together.
@@ -45,7 +52,8 @@ pub enum CannotServe {
     Issuer(#[from] InvalidId),
 }
 
-/// The service that a listener serves. What would go on for hours ends when `drain` begins.
+/// The service that a listener serves. What would go on for hours ends when `drain` begins; proxies may
+/// let through what `policies` say.
 ///
 /// # Errors
 ///
@@ -54,10 +62,12 @@ pub fn router<S: Store, J: Journal>(
     engine: Arc<Engine<S, J>>,
     limits: Limits,
     drain: Drain,
+    policies: Vec<Policy>,
 ) -> Result<Router, CannotServe> {
     let metadata = serde_json::to_vec(&Metadata::new(&engine.settings().issuer))?.into();
     let guard = own_guard(&engine)?;
     let guarded = guard.layer();
+    let forward_auth = ForwardAuth::new(&engine, policies, &guard);
     let app = Arc::new(App {
         engine,
         limits,
@@ -67,6 +77,7 @@ pub fn router<S: Store, J: Journal>(
         places: Places::default(),
         drain,
         guard,
+        forward_auth,
     });
     Ok(Router::new()
         .route(paths::TOKEN_FOR_CONTACT, post(contact_token::post))
@@ -77,6 +88,9 @@ pub fn router<S: Store, J: Journal>(
         .route(paths::CLIENTS, get(clients::get).route_layer(guarded.clone()))
         .route(paths::CONTACTS, get(contacts::list).route_layer(guarded.clone()))
         .route(paths::CONTACT, get(contacts::get).patch(contacts::patch).route_layer(guarded))
+        .route(paths::FORWARD_AUTH, any(forward_auth::any))
+        .route(FORWARD_AUTH_OF_ROOT, any(forward_auth::any))
+        .route(FORWARD_AUTH_OF_PATH, any(forward_auth::any))
         .route(paths::PING, get(health::ping))
         .route(paths::JWKS, get(documents::jwks))
         .route(paths::METADATA, get(documents::metadata))

@@ -37,6 +37,7 @@ mod json;
 pub mod mark;
 pub mod mark_view;
 pub mod metadata;
+pub mod original_uri;
 pub mod parameters;
 pub mod paths;
 pub mod permission;

@@ -11,6 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use procura_engine::{Engine, Settings};
 use procura_http::connection::Drain;
+use procura_http::forward_auth::Policy;
 use procura_http::limits::Limits;
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
@@ -59,11 +60,21 @@ impl TestApp {
         algorithms: &[Algorithm],
         change: impl FnOnce(&mut Settings),
     ) -> TestApp {
+        TestApp::with_policies(world, algorithms, change, Vec::new())
+    }
+
+    /// The same, with policies of forward auth.
+    pub fn with_policies(
+        world: &World,
+        algorithms: &[Algorithm],
+        change: impl FnOnce(&mut Settings),
+        policies: Vec<Policy>,
+    ) -> TestApp {
         let store = MemoryStore::default();
         store.set(world.publish());
         let mut settings = settings();
         change(&mut settings);
-        TestApp::over(store, Arc::default(), TestKeys::new(algorithms), settings)
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, policies)
     }
 }
 
@@ -83,16 +94,21 @@ fn settings() -> Settings {
 impl<S: Store + Clone> TestApp<S> {
     /// A server over that store, with an ES256 key and that clock.
     pub fn on(store: S, clock: Arc<FixedClock>) -> TestApp<S> {
-        TestApp::over(store, clock, TestKeys::new(&[Algorithm::Es256]), settings())
+        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), Vec::new())
     }
 
     #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
-    fn over(store: S, clock: Arc<FixedClock>, keys: TestKeys, settings: Settings) -> TestApp<S> {
+    fn over(
+        (store, clock): (S, Arc<FixedClock>),
+        keys: TestKeys,
+        settings: Settings,
+        policies: Vec<Policy>,
+    ) -> TestApp<S> {
         let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
         let engine =
             Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
-        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new())
+        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
         TestApp { clock, store, journal, keys, engine, router }
     }

@@ -31,6 +31,7 @@ mod contract_4_world;
 mod contract_6_credentials;
 mod contract_8_events;
 mod defects;
+mod forward_auth;
 mod health;
 mod logs;
 mod methods;

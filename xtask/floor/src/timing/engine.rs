@@ -58,6 +58,9 @@ fn engine(world: &World) -> Alone {
     let settings = Settings {
         issuer: ISSUER.into(),
         lifetime: 3600,
+        longest_lifetime: 3600,
+        token_marks_per_application: 100,
+        revocations_per_minute: 600,
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     };

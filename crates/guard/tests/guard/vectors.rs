@@ -1,0 +1,271 @@
+//! `tests/vectors/guard.json` through the whole layer, with a handler that counts how often it is called.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Request};
+use http_body_util::BodyExt;
+use procura_guard::{
+    ActingFor, Anyone, Authority, CanAuthorisePayments, CanMakeSameCurrencyPayments, CanManageBeneficiaries,
+    CanManageBeneficiariesGroups, CanManageContacts, CanManageFixForwards, CanManageMultipayments,
+    CanManagePayments, CanManagePermissions, CanTrade, Guard, Jwks, Permission, Person, Presence, Reading,
+    Rejection, ResourceId, RouteNeed, RoutePresence, Settings,
+};
+use procura_protocol::mark::MarkKind;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::fake::{Marks, SetKeys, TestClock, mark};
+
+#[derive(Deserialize)]
+struct File {
+    issuer: String,
+    audience: String,
+    realm: String,
+    now: i64,
+    jwks: Jwks,
+    cases: Vec<Case>,
+    cut_off: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    state: Option<String>,
+    token: Option<String>,
+    request: Sent,
+    route: Route,
+    marks: Vec<Marked>,
+    answer: Expected,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+}
+
+#[derive(Deserialize, Clone)]
+struct Route {
+    permission: Option<String>,
+    person: bool,
+}
+
+#[derive(Deserialize)]
+struct Marked {
+    kind: String,
+    ids: Vec<String>,
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    status: u16,
+    error: Option<String>,
+    code: Option<String>,
+    #[serde(default)]
+    acting: Option<Value>,
+}
+
+fn file() -> File {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/guard.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn every_case_has_its_answer_and_what_is_refused_reaches_no_handler() {
+    let file = file();
+    assert!(file.cases.len() >= 150);
+    let mut wrong = Vec::new();
+    for case in &file.cases {
+        let (sources, guard) = guard(&file, case);
+        // Three times: as it comes first, from the cache, and after another mark has come.
+        for turn in ["first", "again", "after a mark"] {
+            if turn == "after a mark" {
+                sources.marks.add(&mark(MarkKind::Client, &["CLI9999"], 1_000));
+            }
+            if let Err(why) = run(&file, &guard, case).await {
+                wrong.push(format!("{} ({turn}): {why}", case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn who_lost_touch_with_the_server_says_so() {
+    let file = file();
+    assert!(!file.cut_off.is_empty());
+    for case in &file.cut_off {
+        let (sources, guard) = guard(&file, case);
+        match case.state.as_deref() {
+            Some("marks_never_synced" | "marks_stale") => sources.marks.set_fresh(false),
+            Some("keys_never_fetched" | "keys_stale") => sources.keys.set(None),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(run(&file, &guard, case).await, Ok(()), "{}", case.name);
+    }
+}
+
+struct Sources {
+    keys: Arc<SetKeys>,
+    marks: Arc<Marks>,
+}
+
+fn guard(file: &File, case: &Case) -> (Sources, Guard) {
+    let keys = Arc::new(SetKeys::new(Some(file.jwks.clone())));
+    let marks = Arc::new(Marks::default());
+    for marked in &case.marks {
+        let kind = MarkKind::ALL.iter().find(|kind| kind.name() == marked.kind);
+        let kind = *kind.unwrap_or_else(|| panic!("{}", marked.kind));
+        let ids: Vec<&str> = marked.ids.iter().map(String::as_str).collect();
+        marks.add(&mark(kind, &ids, marked.version));
+    }
+    let settings = Settings::new(&file.issuer, ResourceId::parse(&file.audience).unwrap());
+    let guard = Guard::new(settings, keys.clone(), marks.clone(), Arc::new(TestClock::at(file.now)));
+    (Sources { keys, marks }, guard)
+}
+
+async fn run(file: &File, guard: &Guard, case: &Case) -> Result<(), String> {
+    let expected = &case.answer;
+    let Some(request) = request(case) else {
+        // What no request can carry is refused before anybody is asked.
+        return if expected.status == 200 { Err("can't be sent".into()) } else { Ok(()) };
+    };
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (route, counted) = (case.route.clone(), Arc::clone(&calls));
+    let handler = service_fn(move |request: Request<()>| {
+        let (route, counted) = (route.clone(), Arc::clone(&counted));
+        async move { Ok::<_, std::convert::Infallible>(handle(request, &route, &counted).await) }
+    });
+    let answer = guard.layer().layer(handler).oneshot(request).await.unwrap();
+    let called = calls.load(Ordering::SeqCst);
+    judge(file, expected, answer, called).await
+}
+
+async fn judge(file: &File, expected: &Expected, answer: Response, called: usize) -> Result<(), String> {
+    let (parts, body) = answer.into_parts();
+    let body: Bytes = body.collect().await.unwrap().to_bytes();
+    let text = |name| parts.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
+    let challenge = text(WWW_AUTHENTICATE);
+    let error = challenge.as_deref().and_then(|challenge| {
+        let (_, rest) = challenge.split_once(" error=\"")?;
+        rest.split_once('"').map(|(error, _)| error.to_owned())
+    });
+    let code =
+        serde_json::from_slice::<Value>(&body).ok().and_then(|body| body["code"].as_str().map(str::to_owned));
+    let status = parts.status.as_u16();
+    let found = (status, error, if status == 200 { None } else { code }, called);
+    let wanted =
+        (expected.status, expected.error.clone(), expected.code.clone(), usize::from(expected.status == 200));
+    if found != wanted {
+        return Err(format!("{found:?} instead of {wanted:?}"));
+    }
+    if expected.code.is_none() && status != 200 && !body.is_empty() {
+        return Err(format!("a body: {body:?}"));
+    }
+    if expected.code.is_some() && text(CONTENT_TYPE).as_deref() != Some("application/json") {
+        return Err("no JSON".into());
+    }
+    let start = format!("Bearer realm=\"{}\"", file.realm);
+    let challenged = challenge.as_ref().is_some_and(|challenge| challenge.starts_with(&start));
+    if !challenged && (status == 401 || challenge.is_some()) {
+        return Err(format!("{challenge:?}"));
+    }
+    if status == 503 && text(RETRY_AFTER).is_none() {
+        return Err("no Retry-After".into());
+    }
+    match &expected.acting {
+        Some(acting) if serde_json::from_slice::<Value>(&body).unwrap() != *acting => {
+            Err(format!("{} instead of {acting}", String::from_utf8_lossy(&body)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn request(case: &Case) -> Option<Request<()>> {
+    let token = case.token.as_deref().unwrap_or_default();
+    let target = case.request.target.replace("{token}", token);
+    let mut request = Request::builder().method(case.request.method.as_str()).uri(target);
+    for (name, value) in &case.request.headers {
+        let value = value.replace("{token}", token);
+        request = request.header(
+            HeaderName::from_bytes(name.as_bytes()).ok()?,
+            HeaderValue::from_bytes(value.as_bytes()).ok()?,
+        );
+    }
+    request.body(()).ok()
+}
+
+/// A handler whose route is chosen when it is called, as no real one's is.
+async fn handle(request: Request<()>, route: &Route, calls: &AtomicUsize) -> Response {
+    let mut parts = request.into_parts().0;
+    let extracted = match route.permission.as_deref().map(|name| Permission::from_name(name).unwrap()) {
+        None => extract::<Reading>(&mut parts, route.person).await,
+        Some(Permission::AuthorisePayments) => {
+            extract::<CanAuthorisePayments>(&mut parts, route.person).await
+        }
+        Some(Permission::MakeSameCurrencyPayments) => {
+            extract::<CanMakeSameCurrencyPayments>(&mut parts, route.person).await
+        }
+        Some(Permission::ManageBeneficiaries) => {
+            extract::<CanManageBeneficiaries>(&mut parts, route.person).await
+        }
+        Some(Permission::ManageBeneficiariesGroups) => {
+            extract::<CanManageBeneficiariesGroups>(&mut parts, route.person).await
+        }
+        Some(Permission::ManageContacts) => extract::<CanManageContacts>(&mut parts, route.person).await,
+        Some(Permission::ManageFixForwards) => {
+            extract::<CanManageFixForwards>(&mut parts, route.person).await
+        }
+        Some(Permission::ManageMultipayments) => {
+            extract::<CanManageMultipayments>(&mut parts, route.person).await
+        }
+        Some(Permission::ManagePayments) => extract::<CanManagePayments>(&mut parts, route.person).await,
+        Some(Permission::ManagePermissions) => {
+            extract::<CanManagePermissions>(&mut parts, route.person).await
+        }
+        Some(Permission::Trade) => extract::<CanTrade>(&mut parts, route.person).await,
+    };
+    match extracted {
+        Ok(authority) => {
+            calls.fetch_add(1, Ordering::SeqCst);
+            Response::new(told(&authority).to_string().into())
+        }
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+async fn extract<N: RouteNeed>(
+    parts: &mut http::request::Parts,
+    person: bool,
+) -> Result<Authority, Rejection> {
+    async fn who<N: RouteNeed, W: RoutePresence>(
+        parts: &mut http::request::Parts,
+    ) -> Result<Authority, Rejection> {
+        Ok((*ActingFor::<N, W>::from_request_parts(parts, &()).await?).clone())
+    }
+    if person { who::<N, Person>(parts).await } else { who::<N, Anyone>(parts).await }
+}
+
+fn told(authority: &Authority) -> Value {
+    let names: Vec<&str> = authority.permissions().iter().map(Permission::name).collect();
+    let mut told = json!({
+        "contact": authority.contact().as_str(),
+        "application": authority.application().as_str(),
+        "client": authority.client().as_str(),
+        "permissions": names,
+    });
+    match authority.presence() {
+        Presence::NoPerson => told["presence"] = "no_person".into(),
+        Presence::Person { .. } => told["presence"] = "person".into(),
+    }
+    told
+}

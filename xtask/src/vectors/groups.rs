@@ -1,0 +1,39 @@
+//! The cases, a file per group.
+
+mod accepted;
+mod algorithm;
+mod claims;
+mod client;
+mod header;
+mod marks;
+mod parties;
+mod request;
+mod signature;
+mod text;
+mod time;
+
+use super::case::Case;
+use super::keys::Keys;
+
+/// All cases at a guard that knows keys and marks.
+pub(super) fn cases(keys: &Keys) -> Vec<Case> {
+    [
+        accepted::cases(keys),
+        request::cases(keys),
+        text::cases(keys),
+        header::cases(keys),
+        algorithm::cases(keys),
+        signature::cases(keys),
+        claims::cases(keys),
+        time::cases(keys),
+        parties::cases(keys),
+        client::cases(keys),
+        marks::cases(keys),
+    ]
+    .concat()
+}
+
+/// Cases at a guard that is cut off from the server.
+pub(super) fn cut_off(keys: &Keys) -> Vec<Case> {
+    marks::cut_off(keys)
+}

@@ -73,8 +73,7 @@ fn asked(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
     let secret = value["secret"].as_str().unwrap_or_default().to_owned();
     let mut server = store.procura.serve(Some(&bench.cores.server))?;
     let tokens = tokens(&store, &server)?;
-    let scripts =
-        [("introspection", introspect(&tokens, &secret)), ("forward_auth", forward_auth(&tokens))];
+    let scripts = [("introspection", introspect(&tokens, &secret)), ("forward_auth", forward_auth(&tokens))];
     let empty = load::script("  requests[1] = wrk.format(\"GET\", \"/empty\")\n");
     let (mut axum, mut ours) = (Vec::new(), [Vec::new(), Vec::new()]);
     for round in 0..if bench.short { 1 } else { 5 } {

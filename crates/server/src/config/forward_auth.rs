@@ -310,6 +310,13 @@ mod tests {
     }
 
     #[test]
+    fn the_policies_that_the_documentation_shows_read() {
+        let policies = read(include_str!("../../../../docs/forward-auth/procura.toml")).unwrap();
+        let names: Vec<&str> = policies.iter().map(|told| &*told.policy.name).collect();
+        assert_eq!(names, ["caddy", "envoy", "nginx", "traefik"]);
+    }
+
+    #[test]
     fn rules_may_be_tables_of_their_own() {
         let (head, _) = GOOD.split_once("rules").unwrap();
         let rule = "[[forward_auth.quotes.rules]]\npath = \"/a\"\npermission = \"read\"\n";

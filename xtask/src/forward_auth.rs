@@ -120,7 +120,7 @@ impl Run {
         let credentials = (basic(&id, &self.secrets.resource), basic(APPLICATION, &self.secrets.application));
         for (name, request, status) in cases::asked_directly(&tokens, (&credentials.0, &credentials.1)) {
             let (answered, _) = exchange(self.server, &request)?;
-            self.tell(&name, answered == status, || format!("{answered} instead of {status}"));
+            self.tell(&name, right(answered == status, || format!("{answered} instead of {status}")));
         }
         self.revoke(&tokens)?;
         server.stop()?;
@@ -149,16 +149,17 @@ impl Run {
         let (status, _) = exchange(self.proxy, &case.request)?;
         let reached = self.upstream.take();
         let judged = case.judge(status, &reached);
-        self.tell(&case.name, judged.is_ok(), || judged.unwrap_err());
+        self.tell(&case.name, judged);
         Ok(())
     }
 
-    fn tell(&mut self, name: &str, right: bool, why: impl FnOnce() -> String) {
-        if right {
-            self.passed += 1;
-        } else {
-            self.wrong += 1;
-            println!("{name}: {}", why());
+    fn tell(&mut self, name: &str, judged: Result<(), String>) {
+        match judged {
+            Ok(()) => self.passed += 1,
+            Err(why) => {
+                self.wrong += 1;
+                println!("{name}: {why}");
+            }
         }
     }
 
@@ -172,7 +173,7 @@ impl Run {
             form.len(),
         );
         let (status, said) = exchange(self.server, &request)?;
-        self.tell("a token is revoked", status == 200, || format!("{status}: {said}"));
+        self.tell("a token is revoked", right(status == 200, || format!("{status}: {said}")));
         let begin = now();
         let refused = loop {
             let (status, _) = exchange(self.proxy, &cases::good(&tokens.access))?;
@@ -183,7 +184,7 @@ impl Run {
             thread::sleep(Duration::from_millis(20));
         };
         self.upstream.take();
-        self.tell("a revoked token is refused within 5 s", refused.0 == 401, || format!("{}", refused.0));
+        self.tell("a revoked token is refused within 5 s", right(refused.0 == 401, || refused.0.to_string()));
         println!("refused {} ms after its revocation", refused.1.as_millis());
         let other =
             Case::new("the other token works on", cases::good(&tokens.other), Expect::Through("cli.alder"));
@@ -209,6 +210,10 @@ fn exchange(address: SocketAddr, request: &str) -> Result<(u16, String), Failure
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| Failure::wrong(format!("{line}: no answer in HTTP")))?;
     Ok((status, answer))
+}
+
+fn right(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
 }
 
 #[cfg(test)]

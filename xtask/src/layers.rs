@@ -52,6 +52,8 @@ const LAYERS: &[Layer] = &[
         in_tests: TESTKIT,
     },
     Layer { package: "procura-client", may_use: &["procura-jose", "procura-protocol"], in_tests: TESTKIT },
+    // What a reader copies stands behind the guard and knows nothing else of ours.
+    Layer { package: "procura-example-payments", may_use: &["procura-guard"], in_tests: &["procura-jose"] },
     Layer { package: "procura-testkit", may_use: BELOW_THE_SERVER, in_tests: &[] },
     // The import's readers are the binary's.
     Layer { package: "procura-fuzz", may_use: WITH_THE_SERVER, in_tests: &[] },
@@ -112,8 +114,8 @@ const KEPT: &[Kept] = &[
     Kept { library: "postgres", by: &["procura-storage"], why: "only storage knows SQL", tests_too: true },
     Kept {
         library: "axum",
-        by: &["procura-http", "procura-testkit", "procura-floor"],
-        why: "only http has routes",
+        by: &["procura-http", "procura-testkit", "procura-floor", "procura-example-payments"],
+        why: "only http and the example have routes",
         tests_too: false,
     },
     Kept { library: "hyper", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
@@ -142,6 +144,7 @@ const KEPT: &[Kept] = &[
             "procura-guard",
             "procura-testkit",
             "procura-floor",
+            "procura-example-payments",
             "xtask",
         ],
         why: "protocol and store know no runtime",
@@ -223,6 +226,8 @@ mod tests {
         assert!(!judged("procura-store", "procura-engine", "normal", true));
         assert!(!judged("procura-client", "procura-engine", "normal", true));
         assert!(!judged("procura-engine", "procura-http", "dev", true));
+        assert!(judged("procura-example-payments", "procura-guard", "normal", true));
+        assert!(!judged("procura-example-payments", "procura-jose", "normal", true));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! again, and keep marks.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -14,7 +15,9 @@ use procura_guard::{
     Settings, UnixSeconds,
 };
 use procura_jose::digest::sha256;
-use procura_jose::{Algorithm, CompactPrefix, PrivateKey, PublicKey, append_signature, compact_input};
+use procura_jose::{
+    Algorithm, CompactPrefix, PrivateKey, PublicKey, RsaPool, SigningKey, append_signature, compact_input,
+};
 use procura_protocol::claims::{ACCESS_TOKEN_TYPE, AccessTokenClaims, group_by_permissions};
 use procura_protocol::events::ToldMark;
 use procura_protocol::mark_view::MarkView;
@@ -111,10 +114,12 @@ struct Token {
 
 impl Made {
     fn new(tokens: u32) -> Result<Made, Failure> {
-        let (private, _) = PrivateKey::generate(Algorithm::Es256)?;
+        let (private, pkcs8) = PrivateKey::generate(Algorithm::Es256)?;
         let jwk = private.public_jwk();
         let key = jwk.public_key().clone();
-        let prefix = CompactPrefix::of(&private, ACCESS_TOKEN_TYPE);
+        let again = PrivateKey::from_pkcs8(Algorithm::Es256, pkcs8.expose())?;
+        let signing = SigningKey::new(again, &RsaPool::new(NonZeroUsize::MIN));
+        let prefix = CompactPrefix::of(&signing, ACCESS_TOKEN_TYPE);
         let tokens = (0..tokens).map(|number| token(&private, &prefix, number)).collect::<Result<_, _>>()?;
         Ok(Made {
             keys: Arc::new(Jwks::new([jwk])),
@@ -126,7 +131,8 @@ impl Made {
     }
 
     fn guard(&self) -> Guard {
-        let settings = Settings { cache_bytes: 64 << 20, ..settings() };
+        let mut settings = settings();
+        settings.cache_bytes = 64 << 20;
         let keys = Arc::new(TheseKeys(Arc::clone(&self.keys)));
         Guard::new(settings, keys, Arc::new(NoMarks), Arc::new(Still))
     }
@@ -188,10 +194,9 @@ fn token(key: &PrivateKey, prefix: &CompactPrefix, number: u32) -> Result<Token,
         directory_version: 63,
         mandates: &groups,
     };
-    let mut text = compact_input(prefix, &claims.to_json());
-    let signature = key.sign(&text)?;
-    append_signature(&mut text, signature.as_ref());
-    let text = String::from_utf8(text)?;
+    let input = compact_input(prefix, &claims.to_json());
+    let signature = key.sign(&input)?;
+    let text = String::from_utf8(append_signature(input, signature.as_ref()))?;
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {text}"))?);
     Ok(Token { text, headers, signature: signature.as_ref().to_vec() })

@@ -24,7 +24,7 @@ impl Upstream {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let written = Arc::clone(&written);
-                thread::spawn(move || answer(stream, &written));
+                thread::spawn(move || answer(&stream, &written));
             }
         });
         Ok(Self { address, heads })
@@ -40,9 +40,9 @@ impl Upstream {
     }
 }
 
-fn answer(stream: TcpStream, heads: &Mutex<Vec<String>>) {
+fn answer(mut stream: &TcpStream, heads: &Mutex<Vec<String>>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-    let mut reader = BufReader::new(&stream);
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while let Ok(read) = reader.read_line(&mut head) {
         if read == 0 || head.ends_with("\r\n\r\n") {
@@ -57,5 +57,5 @@ fn answer(stream: TcpStream, heads: &Mutex<Vec<String>>) {
         // Before the answer: whoever has that may look.
         heads.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     }
-    let _ = (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }

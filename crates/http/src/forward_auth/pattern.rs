@@ -105,7 +105,7 @@ impl Pattern {
             match segment {
                 Segment::Literal(literal) if **literal == *here => {}
                 Segment::Literal(literal) if literal.to_lowercase() == here.to_lowercase() => {
-                    fit = Fit::Nearly
+                    fit = Fit::Nearly;
                 }
                 Segment::Any | Segment::Client if !here.is_empty() => {}
                 _ => return Fit::No,

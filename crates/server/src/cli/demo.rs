@@ -38,10 +38,10 @@ pub(super) fn command() -> Command {
     Arguments::augment_args(Command::new("demo"))
         .about("Try it: serve made-up companies and people from a throw-away folder")
         .after_long_help(
-            "Makes keys, a directory with sample clients, contacts, mandates and trusts, and one trusted \
-             application; serves them on loopback, and prints commands to paste. The folder is removed at \
-             the end, unless --data names one. Secrets are made anew at each start, because only their \
-             hashes are kept.\n\n\
+            "Makes keys, a directory with sample clients, contacts, mandates and trusts, one trusted \
+             application, and a resource beside the built-in one; serves them on loopback, and prints \
+             commands to paste. The folder is removed at the end, unless --data names one. Secrets are made \
+             anew at each start, because only their hashes are kept.\n\n\
              Examples:\n  \
              procura demo\n  \
              procura demo --listen 127.0.0.1:0 --json",
@@ -109,14 +109,16 @@ async fn serve(config: Config, data: &Path, form: Form, thrown_away: bool) -> Ou
 
 struct Secrets {
     application: Zeroizing<String>,
+    /// Of the server's own API.
     resource: Zeroizing<String>,
+    payments: Zeroizing<String>,
 }
 
 /// Puts the sample into the directory and replaces the secrets.
 async fn fill(bound: &Bound) -> Result<Secrets, Failure> {
     let store = bound.store();
     let rows = sample::rows().map_err(Failure::unavailable)?;
-    // One transaction for each kind: the disk is waited for five times, not once a row.
+    // One transaction for each kind: the disk is waited for six times, not once a row.
     for rows in rows.chunk_by(|one, next| one.entity() == next.entity()) {
         let Some(entity) = rows.first().map(Row::entity) else { continue };
         let lines: Vec<Line> =
@@ -129,15 +131,15 @@ async fn fill(bound: &Bound) -> Result<Secrets, Failure> {
             )));
         }
     }
-    let application = Key::read(Entity::Application, &[sample::APPLICATION]).map_err(Failure::unavailable)?;
-    let resource = Key::read(Entity::Resource, &[&bound.resource_id()]).map_err(Failure::unavailable)?;
     Ok(Secrets {
-        application: replaced_secret(bound, application).await?,
-        resource: replaced_secret(bound, resource).await?,
+        application: replaced_secret(bound, Entity::Application, sample::APPLICATION).await?,
+        resource: replaced_secret(bound, Entity::Resource, &bound.resource_id()).await?,
+        payments: replaced_secret(bound, Entity::Resource, sample::PAYMENTS).await?,
     })
 }
 
-async fn replaced_secret(bound: &Bound, owner: Key) -> Result<Zeroizing<String>, Failure> {
+async fn replaced_secret(bound: &Bound, entity: Entity, id: &str) -> Result<Zeroizing<String>, Failure> {
+    let owner = Key::read(entity, &[id]).map_err(Failure::unavailable)?;
     let (secret, hash) = secret::make(&procura_jose::SystemRandom);
     let replaced = bound.store().replace_secrets(bound.context(), owner.clone(), hash).await;
     match replaced.map_err(|error| wiring::store_failed(&error))? {
@@ -176,6 +178,8 @@ impl Told {
             "application_secret": *self.secrets.application,
             "resource_id": self.resource_id,
             "resource_secret": *self.secrets.resource,
+            "payments_resource_id": sample::PAYMENTS,
+            "payments_resource_secret": *self.secrets.payments,
             "contacts": contacts,
             "refused_contacts": refused,
             "data_dir": self.data,
@@ -196,9 +200,18 @@ impl Told {
              curl -sS {base}/jwks\n\n\
              The same as a partner's program does it, through the SDK:\n\n  \
              PROCURA_SECRET={secret} {procura} token {first} --issuer {issuer} --application {application}\n\n\
+             Whether a token is in force, asked by the application that it was issued to:\n\n  \
+             curl -sS -u {application}:{secret} -d token=ACCESS_TOKEN {base}/introspect\n\n\
+             The end of one token, at once:\n\n  \
+             curl -sS -u {application}:{secret} -d token=ACCESS_TOKEN {base}/revoke\n\n\
+             A token for an API of your own, {payments}; its guard proves itself with\n\
+             {payments_secret}:\n\n  \
+             curl -sS -u {application}:{secret} -d resource={payments} {base}/token/{first}\n\n\
              Contacts that get a token:\n\n",
             secret = *self.secrets.application,
             issuer = self.issuer,
+            payments = sample::PAYMENTS,
+            payments_secret = *self.secrets.payments,
         );
         for allowed in sample::ALLOWED {
             text.push_str(&format!("  {}  {}\n", allowed.contact, allowed.clients.join(" ")));
@@ -210,7 +223,10 @@ impl Told {
         text.push_str(&format!(
             "\nWhy one was refused, by the Procura-Reference of the answer:\n\n  \
              {procura} audit explain REFERENCE --data {data}\n\n\
+             A company takes its trust back, and every token that lists it dies:\n\n  \
+             {procura} trust disable {client} {application} --reason 'contract ended' --data {data}\n\n\
              {kept}. Ctrl-C ends it.",
+            client = sample::ALLOWED.first().and_then(|allowed| allowed.clients.first()).unwrap_or(&""),
             data = self.data.display(),
             kept = if thrown_away { "All of it is thrown away at the end" } else { "The folder is kept" },
         ));

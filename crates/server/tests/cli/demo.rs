@@ -35,6 +35,8 @@ fn the_ready_line_has_every_member_and_the_folder_goes_with_the_demo() {
             "application_secret",
             "resource_id",
             "resource_secret",
+            "payments_resource_id",
+            "payments_resource_secret",
             "contacts",
             "refused_contacts",
             "data_dir",

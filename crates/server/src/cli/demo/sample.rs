@@ -8,6 +8,9 @@ use procura_store::journal::{Missed, RefusalCause};
 /// The partner's program.
 pub(super) const APPLICATION: &str = "app_k7mq2vd4";
 
+/// An API beside the server's own, for whoever tries out a guard.
+pub(super) const PAYMENTS: &str = "https://payments.example";
+
 /// Before anybody runs the demo.
 const LONG_AGO: &str = "2021-07-01T00:00:00Z";
 /// After.
@@ -139,13 +142,15 @@ const TRUSTS: &[(&str, &str, Pairs)] = &[
 
 /// Every row, in an order in which each names only what stands before it.
 pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
+    let resource = [("resource_id", PAYMENTS), ("name", "Quotes and payments")];
     let application = [
         ("application_id", APPLICATION),
         ("name", "Ledgerlark ERP"),
         ("trusted", "true"),
         ("status", "active"),
+        ("resources", PAYMENTS),
     ];
-    let mut rows = vec![Row::read(Entity::Application, application)?];
+    let mut rows = vec![Row::read(Entity::Resource, resource)?, Row::read(Entity::Application, application)?];
     for (entity, records) in
         [(Entity::Client, CLIENTS), (Entity::Contact, CONTACTS), (Entity::Mandate, MANDATES)]
     {
@@ -176,7 +181,7 @@ mod tests {
         for row in &rows {
             row.applied_to(None).unwrap();
         }
-        assert_eq!(rows.len(), 1 + CLIENTS.len() + CONTACTS.len() + MANDATES.len() + TRUSTS.len());
+        assert_eq!(rows.len(), 2 + CLIENTS.len() + CONTACTS.len() + MANDATES.len() + TRUSTS.len());
     }
 
     #[test]

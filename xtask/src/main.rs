@@ -76,6 +76,8 @@ enum Act {
         #[arg(long, default_value_t = 100)]
         runs: u32,
     },
+    /// Forge whatever can be forged behind nginx and Caddy, as docs/forward-auth.md sets them up
+    ForwardAuth,
     /// Compare the time that refusals take, statistically
     Timing {
         /// The engine alone, with few samples
@@ -152,6 +154,10 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::Deny => say(deny::check(&workspace))?,
         Act::Advisories => say(deny::advisories(&workspace))?,
         Act::Crash { runs } => say(crash::run(&workspace, runs))?,
+        Act::ForwardAuth => {
+            say(forward_auth::nginx(&workspace))?;
+            say(forward_auth::caddy(&workspace))?;
+        }
         Act::Timing { short } => say(timing::run(&workspace, short))?,
         Act::Bench { directory, guard, json, tokens, short } => {
             bench::run(&workspace, &bench::Options { directory, guard, json, tokens, short })?;

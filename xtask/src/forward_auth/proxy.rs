@@ -33,11 +33,11 @@ impl Kind {
         }
     }
 
-    /// The documented file, and where it listens.
+    /// The documented file, and the port that it listens on.
     fn documented(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Nginx => ("nginx.conf", "127.0.0.1:8081"),
-            Kind::Caddy => ("Caddyfile", "127.0.0.1:8082"),
+            Kind::Nginx => ("nginx.conf", "8081"),
+            Kind::Caddy => ("Caddyfile", "8082"),
         }
     }
 }
@@ -63,13 +63,16 @@ impl Proxy {
         let address = free_address().map_err(failed)?;
         let (name, listens) = kind.documented();
         let mut site = fs::read_to_string(documented(workspace, name)).map_err(failed)?;
-        for (documented, here) in
-            [(listens, address), ("127.0.0.1:8080", server), ("127.0.0.1:9000", upstream)]
-        {
+        let here = [
+            (listens, address.port().to_string()),
+            ("127.0.0.1:8080", server.to_string()),
+            ("127.0.0.1:9000", upstream.to_string()),
+        ];
+        for (documented, here) in here {
             if !site.contains(documented) {
                 return Err(Failure::wrong(format!("{name} does not name {documented}")));
             }
-            site = site.replace(documented, &here.to_string());
+            site = site.replace(documented, &here);
         }
         let folder = folder.join(kind.name());
         fs::create_dir(&folder).map_err(failed)?;

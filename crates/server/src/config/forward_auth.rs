@@ -310,10 +310,17 @@ mod tests {
     }
 
     #[test]
+    fn the_policies_that_the_documentation_shows_read() {
+        let policies = read(include_str!("../../../../docs/forward-auth/procura.toml")).unwrap();
+        let names: Vec<&str> = policies.iter().map(|told| &*told.policy.name).collect();
+        assert_eq!(names, ["caddy", "envoy", "nginx", "traefik"]);
+    }
+
+    #[test]
     fn rules_may_be_tables_of_their_own() {
-        let text =
-            format!("{}\n[[forward_auth.quotes.rules]]\npath = \"/a\"\npermission = \"read\"\n", &GOOD[..76]);
-        assert_eq!(read(&text).unwrap()[0].policy.rules.len(), 1);
+        let (head, _) = GOOD.split_once("rules").unwrap();
+        let rule = "[[forward_auth.quotes.rules]]\npath = \"/a\"\npermission = \"read\"\n";
+        assert_eq!(read(&format!("{head}{rule}{rule}")).unwrap()[0].policy.rules.len(), 2);
     }
 
     #[test]

@@ -16,12 +16,15 @@ use procura_http::forward_auth::{
 use procura_jose::digest::sha256;
 use procura_protocol::ids::ResourceId;
 use procura_protocol::mark::MarkKind;
+use procura_protocol::paths;
 use procura_protocol::permission::Permission;
 use procura_store::Clock as _;
 use procura_store::records::{SecretHash, Version};
 use procura_testkit::app::basic;
 use procura_testkit::world::{APPLICATION, CONTACT, OTHER_RESOURCE, RESOURCE, SECRET};
 use procura_testkit::{Answer, TestApp, World};
+
+use crate::openapi::assert_described;
 
 const PROXY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 const RESOURCE_SECRET: &str = "pcs_resource";
@@ -492,6 +495,28 @@ async fn an_unknown_policy_is_404() {
     }
     let none = TestApp::new(&World::default());
     assert_eq!(ask(&none, about("original", original, &token)).await.status, 404);
+}
+
+#[tokio::test]
+async fn every_answer_to_a_proxy_is_described() {
+    let app = app();
+    let token = token(&app).await;
+    let question = |(method, uri): (&str, &str)| about("original", (method, uri), &token);
+    let questions = [
+        asking(&token),
+        asking("a.b.c"),
+        question(("POST", "/quotes?client_id=cli.cedar")),
+        question(("POST", "/other?client_id=cli.alder")),
+        question(("GET", "//?client_id=cli.alder")),
+        question(("GET", "/quotes?access_token=x")),
+        question(("GET", "/quotes")),
+        about("unknown", ("GET", "/quotes?client_id=cli.alder"), &token),
+    ];
+    for question in questions {
+        assert_described("get", paths::FORWARD_AUTH, &ask(&app, question).await);
+    }
+    app.store.make_stale();
+    assert_described("get", paths::FORWARD_AUTH, &ask(&app, asking(&token)).await);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let pairs = values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap()));
         pairs.collect()
     }
@@ -114,7 +114,7 @@ mod tests {
     fn a_state_reads_back_from_its_tag_alone_or_among_others() {
         let (one, other) = (StateTag([7; 32]), StateTag([8; 32]));
         let (tag, weak) = (etag(one), format!("W/{}", etag(one)));
-        let matching = |values: &[&str]| if_match(&headers(IF_MATCH, values)).unwrap();
+        let matching = |values: &[&str]| if_match(&headers(&IF_MATCH, values)).unwrap();
         assert_eq!(matching(&[]), Precondition::None);
         assert_eq!(matching(&[" * "]), Precondition::None);
         assert_eq!(matching(&[&tag]), Precondition::OneOf(vec![one]));
@@ -124,7 +124,7 @@ mod tests {
         );
         assert_eq!(matching(&[&weak]), Precondition::OneOf(Vec::new()));
         assert_eq!(matching(&["\"of-another-server\""]), Precondition::OneOf(Vec::new()));
-        let known = |values: &[&str], state| is_known(&headers(IF_NONE_MATCH, values), state);
+        let known = |values: &[&str], state| is_known(&headers(&IF_NONE_MATCH, values), state);
         assert_eq!(known(&[&weak], one), Ok(true));
         assert_eq!(known(&["*"], one), Ok(true));
         assert_eq!(known(&[&tag], other), Ok(false));
@@ -146,9 +146,9 @@ mod tests {
             "\"a b\"",
             "**",
         ] {
-            assert!(if_match(&headers(IF_MATCH, &[bad])).is_err(), "{bad}");
-            assert!(is_known(&headers(IF_NONE_MATCH, &[bad]), StateTag([0; 32])).is_err(), "{bad}");
+            assert!(if_match(&headers(&IF_MATCH, &[bad])).is_err(), "{bad}");
+            assert!(is_known(&headers(&IF_NONE_MATCH, &[bad]), StateTag([0; 32])).is_err(), "{bad}");
         }
-        assert!(if_match(&headers(IF_MATCH, &["*", "*"])).is_err());
+        assert!(if_match(&headers(&IF_MATCH, &["*", "*"])).is_err());
     }
 }

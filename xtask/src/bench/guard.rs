@@ -63,7 +63,7 @@ fn delay(workspace: &Workspace, bench: &Bench, figures: &mut Figures) -> Result<
 /// `/introspect` and `/forward-auth` on one core, with an empty axum answer between the runs.
 fn asked(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
     let policy = format!(
-        "\n[[forward_auth]]\nname = \"{POLICY}\"\nsource = \"x-original\"\nfrom = [\"127.0.0.1\"]\n\
+        "\n[forward_auth.{POLICY}]\nsource = \"x-original\"\nfrom = [\"127.0.0.1\"]\n\
          client_id = {{ query = \"client_id\" }}\n\
          rules = [{{ methods = [\"GET\"], path = \"/quotes\", permission = \"read\" }}]\n"
     );

@@ -170,6 +170,17 @@ async fn a_request_of_http_1_1_names_exactly_one_host() {
 }
 
 #[tokio::test]
+async fn a_request_is_from_where_its_connection_is_whatever_it_says() {
+    let server = Server::start().await;
+    let request =
+        b"GET /peer HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 192.0.2.1\r\nforwarded: for=192.0.2.1\r\n\
+                    x-real-ip: 192.0.2.1\r\nconnection: close\r\n\r\n";
+    let answers = server.answers(request).await;
+    assert_eq!(answers.iter().map(|answer| &*answer.body).collect::<Vec<_>>(), [b"127.0.0.1"]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn half_a_request_and_a_close_leave_nothing_behind() {
     let server = Server::start().await;
     for half in

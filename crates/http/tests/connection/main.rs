@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::routing::any;
-use procura_http::connection::{self, BodyError, Drain, Ended, read_body};
+use procura_http::connection::{self, BodyError, Drain, Ended, Peer, read_body};
 use procura_http::limits::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -29,11 +29,17 @@ fn service() -> Router {
     Router::new()
         .route("/", any(|| async { "hello" }))
         .route("/body", any(|request: Request<Body>| async { echo(request).await }))
+        .route("/peer", any(|request: Request<Body>| async move { peer(&request) }))
         .route("/unread", any(|| async { "did not look" }))
         .route("/big", any(|| async { vec![b'x'; BIG] }))
         .route("/slow", any(|| async { tokio::time::sleep(Duration::from_secs(20)).await }))
         .route("/panic", any(|| async { panic!("a defect of a route") as () }))
         .route("/never", any(std::future::pending::<()>))
+}
+
+/// Where the request came from, as a service is told.
+fn peer(request: &Request<Body>) -> String {
+    request.extensions().get::<Peer>().map_or("nowhere".to_owned(), |peer| peer.0.to_string())
 }
 
 async fn echo(request: Request<Body>) -> (StatusCode, Vec<u8>) {

@@ -16,15 +16,17 @@ use procura_http::forward_auth::{
 use procura_jose::digest::sha256;
 use procura_protocol::ids::ResourceId;
 use procura_protocol::mark::MarkKind;
+use procura_protocol::paths;
 use procura_protocol::permission::Permission;
 use procura_store::Clock as _;
 use procura_store::records::{SecretHash, Version};
-use procura_testkit::app::basic;
-use procura_testkit::world::{APPLICATION, CONTACT, OTHER_RESOURCE, RESOURCE, SECRET};
+use procura_testkit::world::{APPLICATION, CONTACT, OTHER_RESOURCE, RESOURCE};
 use procura_testkit::{Answer, TestApp, World};
 
+use crate::openapi::assert_described;
+
 const PROXY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
-const RESOURCE_SECRET: &str = "pcs_resource";
+pub(crate) const RESOURCE_SECRET: &str = "pcs_resource";
 
 fn policy(name: &str, source: Source) -> Policy {
     let rule = |methods: &[&str], path: &str, need: Need| Rule {
@@ -48,7 +50,7 @@ fn policy(name: &str, source: Source) -> Policy {
 }
 
 /// A server with a policy for each source, and some that differ in one thing.
-fn app() -> TestApp {
+pub(crate) fn app() -> TestApp {
     let with = |name: &str, change: fn(&mut Policy)| {
         let mut policy = policy(name, Source::XOriginal);
         change(&mut policy);
@@ -75,32 +77,32 @@ fn app() -> TestApp {
     TestApp::with_policies(&world, &[procura_jose::Algorithm::Es256], |_| {}, policies)
 }
 
-async fn token(app: &TestApp) -> String {
+pub(crate) async fn token(app: &TestApp) -> String {
     app.token().await.text("access_token")
 }
 
 /// A question of the proxy about a `GET` of the first client's quotes.
-fn asking(token: &str) -> Builder {
+pub(crate) fn asking(token: &str) -> Builder {
     about("original", ("GET", "/quotes/EUR?client_id=cli.alder"), token)
 }
 
-fn about(policy: &str, (method, uri): (&str, &str), token: &str) -> Builder {
+pub(crate) fn about(policy: &str, (method, uri): (&str, &str), token: &str) -> Builder {
     bare(&format!("/forward-auth/{policy}"), token)
         .header("X-Original-Method", method)
         .header("X-Original-URI", uri)
 }
 
 /// A question without anything about the original request.
-fn bare(path: &str, token: &str) -> Builder {
+pub(crate) fn bare(path: &str, token: &str) -> Builder {
     Request::get(path).extension(Peer(IpAddr::V4(PROXY))).header(AUTHORIZATION, format!("Bearer {token}"))
 }
 
-async fn ask(app: &TestApp, request: Builder) -> Answer {
+pub(crate) async fn ask(app: &TestApp, request: Builder) -> Answer {
     app.send(request.body(Body::empty()).unwrap()).await
 }
 
 #[track_caller]
-fn assert_let_through(answer: &Answer, client: &str) {
+pub(crate) fn assert_let_through(answer: &Answer, client: &str) {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("procura-client"), client);
     assert!(answer.body.is_empty());
@@ -108,7 +110,7 @@ fn assert_let_through(answer: &Answer, client: &str) {
 
 /// A refusal that tells nobody who the token is of.
 #[track_caller]
-fn assert_stopped(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn assert_stopped(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
     assert_eq!(answer.header(CACHE_CONTROL.as_str()), "no-store");
     assert!(IDENTITY.iter().all(|name| !answer.headers.contains_key(name)), "{answer:?}");
@@ -433,65 +435,25 @@ async fn while_the_directory_can_not_be_confirmed_it_is_503_and_never_200() {
 }
 
 #[tokio::test]
-async fn a_caller_from_elsewhere_is_403_without_a_word() {
+async fn every_answer_to_a_proxy_is_described() {
     let app = app();
     let token = token(&app).await;
-    let original = ("GET", "/quotes/?client_id=cli.alder");
-    for policy in ["elsewhere", "nobody"] {
-        assert_stopped(&ask(&app, about(policy, original, &token)).await, 403, "");
+    let question = |(method, uri): (&str, &str)| about("original", (method, uri), &token);
+    let questions = [
+        asking(&token),
+        asking("a.b.c"),
+        question(("POST", "/quotes?client_id=cli.cedar")),
+        question(("POST", "/other?client_id=cli.alder")),
+        question(("GET", "//?client_id=cli.alder")),
+        question(("GET", "/quotes?access_token=x")),
+        question(("GET", "/quotes")),
+        about("unknown", ("GET", "/quotes?client_id=cli.alder"), &token),
+    ];
+    for question in questions {
+        assert_described("get", paths::FORWARD_AUTH, &ask(&app, question).await);
     }
-    for forged in ["X-Forwarded-For", "X-Real-IP", "Forwarded"] {
-        let question = about("elsewhere", original, &token).header(forged, "198.51.100.1");
-        assert_stopped(&ask(&app, question).await, 403, "");
-    }
-    let no_address = asking(&token).body(Body::empty()).map(|mut request| {
-        request.extensions_mut().clear();
-        request
-    });
-    assert_stopped(&app.send(no_address.unwrap()).await, 403, "");
-}
-
-#[tokio::test]
-async fn a_credential_is_the_id_and_a_secret_of_the_policy_s_resource() {
-    let app = app();
-    let token = token(&app).await;
-    let resource = RESOURCE.replace(':', "%3A");
-    let question = |policy: &str, credential: &str| {
-        about(policy, ("GET", "/quotes/?client_id=cli.alder"), &token)
-            .header("Procura-Authorization", credential)
-    };
-    let right = basic(&resource, &format!("{RESOURCE_SECRET}1"));
-    for policy in ["credential", "both"] {
-        assert_let_through(&ask(&app, question(policy, &right)).await, "cli.alder");
-        let other = basic(&OTHER_RESOURCE.replace(':', "%3A"), &format!("{RESOURCE_SECRET}2"));
-        for wrong in
-            [&basic(&resource, "pcs_wrong"), &basic(APPLICATION, SECRET), &other, "Basic", "Bearer x", ""]
-        {
-            assert_stopped(&ask(&app, question(policy, wrong)).await, 403, "");
-        }
-        let twice = question(policy, &right).header("Procura-Authorization", &right);
-        assert_stopped(&ask(&app, twice).await, 403, "");
-        let without = about(policy, ("GET", "/quotes/?client_id=cli.alder"), &token);
-        assert_stopped(&ask(&app, without).await, 403, "");
-    }
-    let elsewhere = question("both", &right).extension(Peer([198, 51, 100, 1].into()));
-    assert_stopped(&ask(&app, elsewhere).await, 403, "");
-}
-
-#[tokio::test]
-async fn an_unknown_policy_is_404() {
-    let app = app();
-    let token = token(&app).await;
-    let original = ("GET", "/quotes/?client_id=cli.alder");
-    for policy in ["unknown", "ORIGINAL", "%6Friginal", "original%2F", "unknown/quotes/"] {
-        let answer = ask(&app, about(policy, original, &token)).await;
-        assert_eq!(answer.status, 404, "{policy}");
-    }
-    for path in ["/forward-auth", "/forward-auth/"] {
-        assert_eq!(ask(&app, bare(path, &token)).await.status, 404, "{path}");
-    }
-    let none = TestApp::new(&World::default());
-    assert_eq!(ask(&none, about("original", original, &token)).await.status, 404);
+    app.store.make_stale();
+    assert_described("get", paths::FORWARD_AUTH, &ask(&app, asking(&token)).await);
 }
 
 #[tokio::test]

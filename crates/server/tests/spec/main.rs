@@ -32,6 +32,7 @@ mod contract_6_credentials;
 mod contract_8_events;
 mod defects;
 mod forward_auth;
+mod forward_auth_callers;
 mod health;
 mod logs;
 mod methods;

@@ -13,12 +13,16 @@
 
 mod basic;
 mod csv;
+mod events;
 mod form;
 mod journal;
 mod jwt;
+mod uri;
 
 pub use basic::basic;
 pub use csv::csv;
+pub use events::events;
 pub use form::form;
 pub use journal::journal;
 pub use jwt::jwt;
+pub use uri::uri;

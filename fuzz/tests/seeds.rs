@@ -33,6 +33,16 @@ fn imported_files_are_read_or_refused_row_by_row() {
     run("csv", procura_fuzz::csv);
 }
 
+#[test]
+fn streams_of_revocations_are_believed_or_cut_off() {
+    run("events", procura_fuzz::events);
+}
+
+#[test]
+fn original_uris_are_read_in_one_way_or_refused() {
+    run("uri", procura_fuzz::uri);
+}
+
 fn run(name: &str, target: fn(&[u8]) -> bool) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seeds = inputs(&here.join("seeds").join(name));

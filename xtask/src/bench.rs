@@ -10,11 +10,13 @@
 //! * [`parts`]: what the parts cost alone, by `procura-floor`.
 //! * [`capacity`]: the runs.
 //! * [`directory`]: loading, changes and imports at a million rows.
+//! * [`guard`]: checking tokens, in a guard and when the server is asked.
 //! * [`figures`]: names, units, targets; table, JSON, markdown.
 
 mod capacity;
 mod directory;
 mod figures;
+mod guard;
 mod load;
 mod parts;
 mod store;
@@ -33,6 +35,8 @@ use load::Generators;
 pub(crate) struct Options {
     /// The directory's loading, changes and imports in place of the contact token.
     pub(crate) directory: bool,
+    /// What checking a token costs, in a guard and when the server is asked, in place of the contact token.
+    pub(crate) guard: bool,
     /// One JSON object on standard output in place of the table.
     pub(crate) json: bool,
     /// So many tokens, and what grew.
@@ -74,10 +78,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     let mut figures = Figures::default();
     match options.tokens {
         _ if options.directory => directory::measure(&bench, &mut figures)?,
+        _ if options.guard => guard::measure(workspace, &bench, &mut figures)?,
         Some(tokens) => capacity::grow(&bench, tokens, &mut figures)?,
         None => capacity::measure(&bench, &mut figures)?,
     }
-    let page = workspace.target().join(if options.directory { "bench-directory.md" } else { "bench.md" });
+    let page = match (options.directory, options.guard) {
+        (true, _) => "bench-directory.md",
+        (_, true) => "bench-guard.md",
+        _ => "bench.md",
+    };
+    let page = workspace.target().join(page);
     std::fs::write(&page, figures.markdown())
         .map_err(|error| Failure::wrong(format!("{}: {error}", page.display())))?;
     if options.json {

@@ -1,10 +1,12 @@
-//! Tokens verified by libraries nobody here wrote.
+//! Tokens verified, and APIs protected, by libraries nobody here wrote.
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::demo::Demo;
-use crate::process::Tied;
+use crate::process::{self, Tied};
 use crate::steps::{Failure, Verdict};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -28,6 +30,60 @@ pub(crate) fn node(workspace: &Workspace) -> Verdict {
     let mut command = Tied::command("node");
     command.arg(script);
     verify(workspace, "verify.mjs", command)
+}
+
+/// An API in Python behind PyJWT, as `docs/protect-an-api.md` shows it.
+pub(crate) fn protect_python(workspace: &Workspace) -> Verdict {
+    let mut command = Tied::command(tools::python(workspace)?);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    command.arg(tools::foreign(workspace, "python").join("check_protect.py")).arg(vectors(workspace));
+    verify(workspace, "check_protect.py", command)
+}
+
+/// An API in Node.js behind `jose`, as the same page shows it.
+pub(crate) fn protect_node(workspace: &Workspace) -> Verdict {
+    let folder = tools::node(workspace)?;
+    for name in ["protect.mjs", "check-protect.mjs"] {
+        tools::copy(&tools::foreign(workspace, "node").join(name), &folder.join(name))?;
+    }
+    let mut command = Tied::command("node");
+    command.arg(folder.join("check-protect.mjs")).arg(vectors(workspace));
+    verify(workspace, "check-protect.mjs", command)
+}
+
+/// An API in Go behind go-jose, as the same page shows it.
+pub(crate) fn protect_go(workspace: &Workspace) -> Verdict {
+    let mut go = tools::go(workspace)?;
+    let program = tools::go_folder(workspace).join("protect");
+    process::run(go.env("GOPROXY", "off").args(["build", "-o"]).arg(&program).arg("."))?;
+    let mut command = Tied::command(program);
+    command.arg(vectors(workspace));
+    verify(workspace, "protect", command)
+}
+
+/// An API in Java behind Nimbus JOSE+JWT, as the same page shows it.
+pub(crate) fn protect_java(workspace: &Workspace) -> Verdict {
+    let folder = tools::java(workspace)?;
+    let (source, classes) = (tools::foreign(workspace, "java"), folder.join("classes"));
+    let jars = folder.join("*");
+    let mut javac = Command::new("javac");
+    javac.arg("-d").arg(&classes).arg("-cp").arg(&jars);
+    process::run(javac.args(["Protect.java", "CheckProtect.java"].map(|name| source.join(name))))?;
+    let mut command = Tied::command("java");
+    command.arg("-cp").arg(class_path(&classes, &jars)).arg("CheckProtect").arg(vectors(workspace));
+    verify(workspace, "CheckProtect", command)
+}
+
+fn class_path(classes: &Path, jars: &Path) -> OsString {
+    let mut path = classes.as_os_str().to_owned();
+    path.push(":");
+    path.push(jars);
+    path
+}
+
+/// What a guard must answer, in every language.
+fn vectors(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("tests/vectors/guard.json")
 }
 
 /// Runs a verifier against a demo of its own; its last line says how much it checked.

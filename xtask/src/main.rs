@@ -23,8 +23,10 @@ mod demo;
 mod deny;
 mod example;
 mod foreign;
+mod forward_auth;
 mod fuzz;
 mod layers;
+mod pages;
 mod process;
 mod procura;
 mod steps;
@@ -99,6 +101,9 @@ enum Act {
         /// Measure the directory instead: loading, changes and imports at a million rows
         #[arg(long)]
         directory: bool,
+        /// Measure what checking a token costs instead, in a guard and when the server is asked
+        #[arg(long, conflicts_with_all = ["directory", "tokens"])]
+        guard: bool,
         /// Print the figures as one JSON object
         #[arg(long)]
         json: bool,
@@ -117,6 +122,8 @@ enum Act {
         #[arg(long)]
         seconds: Option<u64>,
     },
+    /// Put the code that the tests run into the pages that show it
+    Pages,
     /// Write the cases that every verifier must answer alike, tests/vectors/guard.json, anew
     ///
     /// Keys stay, and so do tokens whose recipe is as it was: ES256 and PS256 signatures are random, and
@@ -165,10 +172,11 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::Advisories => say(deny::advisories(&workspace))?,
         Act::Crash { runs } => say(crash::run(&workspace, runs))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
-        Act::Bench { directory, json, tokens, short } => {
-            bench::run(&workspace, &bench::Options { directory, json, tokens, short })?;
+        Act::Bench { directory, guard, json, tokens, short } => {
+            bench::run(&workspace, &bench::Options { directory, guard, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
+        Act::Pages => say(pages::write(&workspace))?,
         Act::Vectors { check } => say(vectors::run(&workspace, check))?,
         Act::Tied { .. } => {}
     }

@@ -29,8 +29,14 @@ pub(crate) struct Procura {
 impl Procura {
     /// Makes one in `folder`, which must be empty, with a free port on loopback.
     pub(crate) fn init(program: &Path, folder: &Path) -> Result<Self, Failure> {
+        Self::init_with(program, folder, "")
+    }
+
+    /// The same, with these lines at the end of its configuration.
+    pub(crate) fn init_with(program: &Path, folder: &Path, more: &str) -> Result<Self, Failure> {
         let procura = Self { program: program.to_owned(), folder: folder.to_owned() };
-        let text = format!("issuer = \"{ISSUER}\"\ndata = \"data\"\n\n[server]\nlisten = \"127.0.0.1:0\"\n");
+        let text =
+            format!("issuer = \"{ISSUER}\"\ndata = \"data\"\n\n[server]\nlisten = \"127.0.0.1:0\"\n{more}");
         fs::write(procura.config(), text).map_err(|error| unusable(folder, &error))?;
         procura.call(&["init"])?;
         Ok(procura)

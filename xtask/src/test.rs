@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::process::{run, run_and_keep};
 use crate::steps::{Failure, Steps, Verdict};
 use crate::workspace::{Profile, Workspace};
-use crate::{contract, crash, deny, foreign, layers, story, timing, tools};
+use crate::{contract, crash, deny, foreign, forward_auth, layers, story, timing, tools};
 
 /// How much of it to run.
 pub(crate) struct Options {
@@ -39,6 +39,12 @@ pub(crate) fn run_all(workspace: &Workspace, options: &Options) -> ExitCode {
     with_server("the README's story", &|| story::check(workspace));
     with_server("verify in Python", &|| foreign::python(workspace));
     with_server("verify in Node.js", &|| foreign::node(workspace));
+    with_server("protect an API in Python", &|| foreign::protect_python(workspace));
+    with_server("protect an API in Node.js", &|| foreign::protect_node(workspace));
+    with_server("protect an API in Go", &|| foreign::protect_go(workspace));
+    with_server("protect an API in Java", &|| foreign::protect_java(workspace));
+    with_server("forward auth behind nginx", &|| forward_auth::nginx(workspace));
+    with_server("forward auth behind Caddy", &|| forward_auth::caddy(workspace));
     with_server("fuzz the contract", &|| contract::check(workspace));
     steps.finish()
 }

@@ -73,6 +73,12 @@ impl Answer {
         Some(Self { status, body })
     }
 
+    /// The access token in it.
+    pub(crate) fn access_token(&self) -> Option<String> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        body["access_token"].as_str().map(str::to_owned)
+    }
+
     /// The claims of the ID token in it, unverified.
     pub(crate) fn id_token(&self) -> Option<Value> {
         let body: Value = serde_json::from_slice(&self.body).ok()?;

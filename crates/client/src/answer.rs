@@ -15,8 +15,8 @@ use crate::error::{Error, ProtocolError};
 use crate::response::PostTokenForContactResponse;
 
 /// Longest error code and longest description that are kept of a refusal, in characters.
-const MAX_CODE: usize = 64;
-const MAX_DESCRIPTION: usize = 1_000;
+pub(crate) const MAX_CODE: usize = 64;
+pub(crate) const MAX_DESCRIPTION: usize = 1_000;
 
 /// Reads the answer to [`crate::Application::token_request`].
 ///
@@ -138,7 +138,7 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8], expected: &'static str) -> 
         .map_err(|error| ProtocolError::Body { expected, line: error.line(), column: error.column() }.into())
 }
 
-fn unavailable(response: &Response<Bytes>, reference: Option<String>) -> Error {
+pub(crate) fn unavailable(response: &Response<Bytes>, reference: Option<String>) -> Error {
     let seconds =
         response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
     Error::Unavailable {
@@ -160,13 +160,13 @@ fn in_our_words(status: u16) -> (&'static str, &'static str) {
 }
 
 /// 22 characters of base64url; anything else that could stand in a log is kept too, up to 64.
-fn reference(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn reference(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("procura-reference")?.to_str().ok()?;
     (1..=64).contains(&text.len()).then(|| text.to_owned())
 }
 
 /// What an answer says, made fit for a log: no control characters, bounded. `None` for nothing.
-fn printable(text: &str, most: usize) -> Option<String> {
+pub(crate) fn printable(text: &str, most: usize) -> Option<String> {
     let clean: String =
         text.chars().take(most).map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
     (!clean.trim().is_empty()).then_some(clean)

@@ -1,21 +1,19 @@
 //! The requests of an application, built without sending them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use http::{Method, Request};
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use procura_protocol::paths;
 use procura_protocol::permission::Permissions;
 use procura_protocol::scope::OPENID;
 use procura_protocol::secret::Secret;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
+use crate::error::ProtocolError;
 use crate::issuer::Issuer;
 use crate::metadata::ServerMetadata;
+use crate::request::{Credentials, DOCUMENT_LIMIT, push_pair, push_segment, put_form, request};
+use crate::response::Token;
 use crate::transport::ResponseLimit;
 
 /// Most bytes of an answer that holds a token: two JWTs, the access token of at most 7,000 bytes.
@@ -24,8 +22,6 @@ const TOKEN_LIMIT: ResponseLimit = ResponseLimit(64 * 1024);
 const CONTACTS_LIMIT: ResponseLimit = ResponseLimit(72 * 1024 * 1024);
 /// Most bytes of one page of contacts: a thousand ids.
 const PAGE_LIMIT: ResponseLimit = ResponseLimit(128 * 1024);
-/// Most bytes of metadata or of a key set.
-const DOCUMENT_LIMIT: ResponseLimit = ResponseLimit(256 * 1024);
 
 /// A partner's application, as it introduces itself to one server: issuer, id and secret.
 ///
@@ -48,10 +44,8 @@ const DOCUMENT_LIMIT: ResponseLimit = ResponseLimit(256 * 1024);
 /// ```
 #[derive(Debug)]
 pub struct Application {
-    issuer: Issuer,
     id: ApplicationId,
-    /// Marked sensitive, so its `Debug` is `Sensitive`.
-    authorization: HeaderValue,
+    credentials: Credentials,
 }
 
 /// What a request for a contact token may narrow. The default narrows nothing.
@@ -135,12 +129,12 @@ impl Application {
     /// An application with its secret. The secret is turned into the `Authorization` header here and
     /// not kept in any other form.
     pub fn new(issuer: Issuer, id: &ApplicationId, secret: &Secret) -> Application {
-        Application { issuer, id: id.clone(), authorization: basic(id, secret) }
+        Application { id: id.clone(), credentials: Credentials::new(issuer, id.as_str(), secret) }
     }
 
     /// The server's issuer.
     pub fn issuer(&self) -> &Issuer {
-        &self.issuer
+        self.credentials.issuer()
     }
 
     /// The application's id.
@@ -151,38 +145,31 @@ impl Application {
     /// `POST /token/{contact_id}` (contract, chapter 1). Read the answer with
     /// [`crate::parse_token_response`].
     pub fn token_request(&self, contact: &ContactId, options: &TokenOptions) -> Request<Bytes> {
-        let segment = path_segment(contact.as_str());
-        let url = self.issuer.endpoint(&format!("{}{segment}", paths::TOKEN_FOR_CONTACT_PREFIX));
-        let form = options.to_form();
-        let mut request = self.authenticated(Method::POST, url, TOKEN_LIMIT);
-        let headers = request.headers_mut();
-        // RFC 9110 8.6: a POST says so when it has no content; some proxies insist.
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
-        if !form.is_empty() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-            *request.body_mut() = Bytes::from(form);
-        }
+        let mut path = String::from(paths::TOKEN_FOR_CONTACT_PREFIX);
+        push_segment(&mut path, contact.as_str());
+        let url = self.issuer().endpoint(&path);
+        let mut request = self.credentials.request(Method::POST, url, TOKEN_LIMIT);
+        put_form(&mut request, Bytes::from(options.to_form()));
         request
     }
 
     /// `GET /info/available-contacts` (contract, chapter 2), all in one answer. Read it with
     /// [`crate::parse_contacts_response`].
     pub fn available_contacts_request(&self) -> Request<Bytes> {
-        let url = self.issuer.endpoint(paths::AVAILABLE_CONTACTS);
-        self.authenticated(Method::GET, url, CONTACTS_LIMIT)
+        let url = self.issuer().endpoint(paths::AVAILABLE_CONTACTS);
+        self.credentials.request(Method::GET, url, CONTACTS_LIMIT)
     }
 
     /// The same, one page of it. Read it with [`crate::parse_contacts_page_response`].
     pub fn available_contacts_page_request(&self, page: Page) -> Request<Bytes> {
         let path = format!("{}?page={}&page_size={}", paths::AVAILABLE_CONTACTS, page.number, page.size);
-        self.authenticated(Method::GET, self.issuer.endpoint(&path), PAGE_LIMIT)
+        self.credentials.request(Method::GET, self.issuer().endpoint(&path), PAGE_LIMIT)
     }
 
     /// `GET /.well-known/oauth-authorization-server` (RFC 8414 3). Carries no credentials. Read the answer
     /// with [`crate::parse_metadata_response`].
     pub fn metadata_request(&self) -> Request<Bytes> {
-        let url = self.issuer.metadata_url(paths::METADATA);
-        request(Method::GET, url, DOCUMENT_LIMIT)
+        self.credentials.metadata_request()
     }
 
     /// The server's key set, from where its metadata say. Carries no credentials. Read the answer with
@@ -191,71 +178,50 @@ impl Application {
         request(Method::GET, metadata.jwks_uri().clone(), DOCUMENT_LIMIT)
     }
 
-    fn authenticated(&self, method: Method, url: Uri, limit: ResponseLimit) -> Request<Bytes> {
-        let mut request = request(method, url, limit);
-        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
-        request
+    /// `POST /revoke` (RFC 7009): ends an access token that was issued to this application, at once and for
+    /// every resource. Read the answer with [`crate::parse_revocation_response`].
+    ///
+    /// The body holds the token: a request of this kind must not be printed.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the metadata name no `revocation_endpoint` that a secret may be sent to.
+    pub fn revocation_request(
+        &self,
+        metadata: &ServerMetadata,
+        token: &Token,
+    ) -> Result<Request<Bytes>, ProtocolError> {
+        Ok(self.credentials.about_token(metadata.revocation_endpoint()?, token))
     }
-}
 
-fn request(method: Method, url: Uri, limit: ResponseLimit) -> Request<Bytes> {
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = method;
-    *request.uri_mut() = url;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    request
-        .headers_mut()
-        .insert(USER_AGENT, HeaderValue::from_static(concat!("procura-client/", env!("CARGO_PKG_VERSION"))));
-    request.extensions_mut().insert(limit);
-    request
-}
-
-/// RFC 6749 2.3.1: id and secret are form-encoded, then joined and base64-encoded (RFC 7617).
-fn basic(id: &ApplicationId, secret: &Secret) -> HeaderValue {
-    let mut pair = Zeroizing::new(Vec::with_capacity(id.as_str().len() + 1 + 3 * secret.expose().len()));
-    push_form_encoded(&mut pair, id.as_str().as_bytes());
-    pair.push(b':');
-    push_form_encoded(&mut pair, secret.expose());
-    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_slice())));
-    sensitive(&text)
-}
-
-#[expect(clippy::expect_used, reason = "base64 is visible ASCII")]
-fn sensitive(text: &str) -> HeaderValue {
-    let mut value = HeaderValue::from_str(text).expect("base64 can stand in a header");
-    value.set_sensitive(true);
-    value
-}
-
-/// What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL, its percent-encode set).
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
-/// What a path segment leaves as it is: the unreserved characters (RFC 3986 2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn push_form_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
-    for piece in percent_encode(bytes, FORM) {
-        out.extend(piece.bytes().map(|byte| if byte == b' ' { b'+' } else { byte }));
+    /// `POST /introspect` (RFC 7662): whether an access token that was issued to this application is in
+    /// force, and what it says. Read the answer with [`crate::parse_introspection_response`].
+    ///
+    /// The body holds the token: a request of this kind must not be printed.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the metadata name no `introspection_endpoint` that a secret may be sent to.
+    pub fn introspection_request(
+        &self,
+        metadata: &ServerMetadata,
+        token: &Token,
+    ) -> Result<Request<Bytes>, ProtocolError> {
+        Ok(self.credentials.about_token(metadata.introspection_endpoint()?, token))
     }
-}
 
-fn push_pair(form: &mut String, name: &str, value: &str) {
-    if !form.is_empty() {
-        form.push('&');
+    /// `GET /ping` (contract, chapter 4). Carries no credentials. Read the answer with
+    /// [`crate::parse_ping_response`].
+    pub fn ping_request(&self) -> Request<Bytes> {
+        request(Method::GET, self.issuer().endpoint(paths::PING), DOCUMENT_LIMIT)
     }
-    form.push_str(name);
-    form.push('=');
-    for piece in percent_encode(value.as_bytes(), FORM) {
-        form.extend(piece.chars().map(|char| if char == ' ' { '+' } else { char }));
-    }
-}
-
-fn path_segment(text: &str) -> String {
-    percent_encode(text.as_bytes(), SEGMENT).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use procura_protocol::basic::{Authorization, read_authorization};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
     use procura_protocol::contact_token::ContactTokenRequest;
     use procura_protocol::permission::Permission;
 
@@ -313,25 +279,8 @@ mod tests {
     }
 
     #[test]
-    fn id_and_secret_are_form_encoded_before_base64() {
-        let header =
-            basic(&ApplicationId::parse("app_1").unwrap(), &Secret::from(String::from("a b:c%d+é*-._~")));
-        let pair = STANDARD.decode(header.to_str().unwrap().strip_prefix("Basic ").unwrap()).unwrap();
-        assert_eq!(std::str::from_utf8(&pair).unwrap(), "app_1:a+b%3Ac%25d%2B%C3%A9*-._%7E");
-    }
-
-    #[test]
     fn the_server_reads_what_is_sent() {
-        let secret = "pcs_a b:c%d+é";
-        let request = application(secret).token_request(&contact(), &narrowed());
-        let header = request.headers()[AUTHORIZATION].as_bytes();
-        match read_authorization([header]) {
-            Authorization::Basic(credentials) => {
-                assert_eq!(credentials.application_id, "app_1");
-                assert_eq!(credentials.secret.expose_str(), Some(secret));
-            }
-            _ => panic!("the header was not read"),
-        }
+        let request = application("s").token_request(&contact(), &narrowed());
         let read = ContactTokenRequest::parse(request.body(), b"").unwrap();
         assert_eq!(read.clients.unwrap(), ["c1", "c2"].map(|id| ClientId::parse(id).unwrap()));
         assert_eq!(read.resource.unwrap().as_str(), "https://api.example/a?b=c&d");
@@ -339,12 +288,6 @@ mod tests {
             read.scope.unwrap().permissions(),
             Some(Permissions::NONE.with(Permission::Trade).with(Permission::ManagePayments))
         );
-    }
-
-    #[test]
-    fn a_path_segment_is_percent_encoded() {
-        assert_eq!(path_segment("a/b ../é?#%"), "a%2Fb%20..%2F%C3%A9%3F%23%25");
-        assert_eq!(path_segment("con.1-a_B~"), "con.1-a_B~");
     }
 
     #[test]
@@ -360,7 +303,11 @@ mod tests {
         );
         let metadata = application.metadata_request();
         assert_eq!(metadata.uri(), "https://token.example/.well-known/oauth-authorization-server/bank");
-        assert!(!metadata.headers().contains_key(AUTHORIZATION), "a public document needs no secret");
+        let ping = application.ping_request();
+        assert_eq!(ping.uri(), "https://token.example/bank/ping");
+        for open in [metadata, ping] {
+            assert!(!open.headers().contains_key(AUTHORIZATION), "what is public needs no secret");
+        }
     }
 
     #[test]

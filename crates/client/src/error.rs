@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error as ThisError;
 
+use crate::api::ApiRefusal;
 use crate::id_token::IdTokenError;
 use crate::transport::{TransportError, TransportErrorKind};
 
@@ -37,6 +38,15 @@ pub enum Error {
         reference: Option<String>,
     },
 
+    /// The API that the token opens understood and said no (any 4xx but 409 and 429). Of a token that is
+    /// not in force any more (401 `invalid_token`), a new one was tried before this was returned.
+    #[error("the API refused {0}")]
+    Api(ApiRefusal),
+
+    /// What was to be changed is not any more what was read (409): read it again, and decide again.
+    #[error("the API met a conflict, {0}")]
+    Conflict(ApiRefusal),
+
     /// No whole answer came. Retried before this was returned, where that can help.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -65,7 +75,7 @@ impl Error {
     /// Who can mend it.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::Refused { .. } => Blame::Caller,
+            Error::Refused { .. } | Error::Api(_) | Error::Conflict(_) => Blame::Caller,
             Error::Unavailable { .. } | Error::Protocol(_) | Error::IdToken(_) => Blame::Server,
             Error::Transport(error) => match error.kind() {
                 TransportErrorKind::Connection | TransportErrorKind::Timeout => Blame::Network,
@@ -79,6 +89,7 @@ impl Error {
     pub fn reference(&self) -> Option<&str> {
         match self {
             Error::Refused { reference, .. } | Error::Unavailable { reference, .. } => reference.as_deref(),
+            Error::Api(refusal) | Error::Conflict(refusal) => refusal.reference.as_deref(),
             Error::Transport(_) | Error::Protocol(_) | Error::IdToken(_) => None,
         }
     }
@@ -90,8 +101,17 @@ impl Error {
             Error::Transport(error) => {
                 matches!(error.kind(), TransportErrorKind::Connection | TransportErrorKind::Timeout)
             }
-            Error::Refused { .. } | Error::Protocol(_) | Error::IdToken(_) => false,
+            Error::Refused { .. }
+            | Error::Api(_)
+            | Error::Conflict(_)
+            | Error::Protocol(_)
+            | Error::IdToken(_) => false,
         }
+    }
+
+    /// Whether the API said that the token is not in force (RFC 6750 3.1).
+    pub(crate) fn is_about_the_token(&self) -> bool {
+        matches!(self, Error::Api(refusal) if refusal.status == 401 && refusal.code == "invalid_token")
     }
 }
 
@@ -136,7 +156,7 @@ pub enum ProtocolError {
     },
 }
 
-fn told(reference: &Option<String>) -> String {
+pub(crate) fn told(reference: &Option<String>) -> String {
     reference.as_ref().map_or_else(String::new, |reference| format!(" [reference {reference}]"))
 }
 

@@ -55,6 +55,19 @@ impl Issuer {
         self.0.starts_with("http:")
     }
 
+    /// Whether a URL has this issuer's scheme, host and port (RFC 6454 4).
+    pub(crate) fn has_origin_of(&self, url: &Uri) -> bool {
+        let own = uri(&self.0);
+        let port = |url: &Uri| {
+            url.port_u16().or_else(|| Some(if *url.scheme()? == Scheme::HTTPS { 443 } else { 80 }))
+        };
+        let same_host = match (own.host(), url.host()) {
+            (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
+            _ => false,
+        };
+        same_host && own.scheme() == url.scheme() && port(&own) == port(url)
+    }
+
     /// The URL of an endpoint; `path` starts with a slash and is encoded already.
     pub(crate) fn endpoint(&self, path: &str) -> Uri {
         uri(&format!("{}{path}", self.0.trim_end_matches('/')))

@@ -1,4 +1,4 @@
-//! A partner's SDK: ask for contact tokens, keep them, verify them.
+//! A partner's SDK: ask for contact tokens, keep them, verify them, call with them, end them.
 //!
 //! A partner's **application** that is trusted asks, in one request and with nobody at the keyboard, for
 //! a token to act for one **contact**. The answer, a [`PostTokenForContactResponse`], holds an access
@@ -39,22 +39,64 @@
 //! # }
 //! ```
 //!
+//! # The API that the token opens
+//!
+//! [`Api`] calls the server's own API on the authority of one contact. When a token has been revoked it gets
+//! another one by itself; withdrawn trust comes back as the server's refusal.
+//!
+#![cfg_attr(feature = "reqwest", doc = "```no_run")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
+//! use procura_client::{Api, ContactId, ContactUpdate, Error, Permission, ReqwestTransport, TokenSource};
+//!
+//! # async fn calls(
+//! #     tokens: TokenSource<ReqwestTransport>, contact: ContactId, colleague: ContactId,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let api = Api::new(tokens.clone(), contact.clone());
+//! for client in api.clients().await? {
+//!     let (found, tag) = api.contact(&client.client_id, &colleague).await?;
+//!     println!("{}: {:?} may {:?}", client.client_name, found.name, found.permissions);
+//!
+//!     // Only if nobody has changed it since it was read.
+//!     let update = ContactUpdate::new().permission(Permission::Trade, false);
+//!     match api.update_contact(&client.client_id, &colleague, &update, Some(&tag)).await {
+//!         Err(Error::Conflict(_)) => println!("somebody was faster: read it again"),
+//!         Err(Error::Api(refusal)) => println!("{}: {:?}", refusal.message, refusal.fields),
+//!         outcome => drop(outcome?),
+//!     }
+//! }
+//!
+//! // Is the token in force, and what does it say? A resource asks the same by an `Introspector`.
+//! let token = tokens.token_for_contact(&contact).await?;
+//! if let Some(access_token) = &token.access_token {
+//!     let answer = tokens.procura().introspect(access_token).await?;
+//!     println!("in force until {:?}", answer.active().map(|token| token.expires_at));
+//! }
+//!
+//! // The work is done: no resource takes the token any more, and nobody gets it from here.
+//! tokens.revoke(&contact).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Layers
 //!
 //! Take as much of it as you need; each works without the next.
 //!
-//! 1. [`Application`] builds requests, `parse_*` functions read answers and [`verify_id_token`] judges
+//! 1. [`Application`], [`Resource`] and [`ApiRequests`] build requests, `parse_*` functions read answers and [`verify_id_token`] judges
 //!    ID tokens: no IO, no clock, only [`http`] types.
 //! 2. [`Transport`] carries a request: one async function. `ReqwestTransport` (feature `reqwest`, on by
 //!    default) is ready to use; over TLS it brings rustls with aws-lc-rs, and no other crypto library.
-//! 3. [`Procura`] puts the two together, tries again where that can help, and keeps the server's keys.
-//! 4. [`TokenSource`] keeps tokens per contact.
+//! 3. [`Procura`], and [`Introspector`] for a resource, put the two together, try again where that can
+//!    help, and keep the server's keys and metadata.
+//! 4. [`TokenSource`] keeps tokens per contact, and ends them.
+//! 5. [`Api`] calls with them.
 //!
 //! # When it fails
 //!
 //! [`Error`] says what happened and [`Error::blame`] who can mend it. A refusal carries the server's
 //! sentence on what to change and a reference that the server's operator can explain. What the server
-//! does not tell you, it tells nobody: an unknown contact and one that does not trust you look alike.
+//! does not tell you, it tells nobody: an unknown contact and one that does not trust you look alike. What
+//! the API refuses is [`Error::Api`], with a message per member where there is one.
 //!
 //! # What it must never know
 //!
@@ -65,26 +107,36 @@
 //! # How to add the next thing
 //!
 //! * A **call**: its request on [`Application`] with a [`ResponseLimit`], its `parse_*` function with
-//!   tests on bytes, then three lines on [`Procura`].
+//!   tests on bytes, then three lines on [`Procura`]. One of the API: the same on [`ApiRequests`] and
+//!   [`Api`]; one that changes something is never repeated blindly.
+//! * An **endpoint** that takes secrets: [`ServerMetadata`], which lets only the issuer's own origin have
+//!   them.
 //! * A **narrowing** of tokens: [`TokenOptions`]; it must be impossible to narrow to nothing.
 //! * A **proof** other than a secret (a certificate, an assertion): another way to make an
 //!   [`Application`]; nothing else knows how it introduces itself.
 //! * A **check** of ID tokens: [`IdTokenError`], and a test that changes that one thing.
 //!
-//! The public API names types of `bytes`, `http` and `serde` and of the two crates below; a new foreign
-//! type in it is a decision. Features only add.
+//! The public API names types of `bytes`, `http` and `serde` and of the two crates below, `AccessToken` and
+//! its parts among them; a new foreign type in it is a decision. Features only add.
 
 mod answer;
+mod api;
 mod application;
+mod asking;
 mod clock;
 mod error;
 mod held;
 mod id_token;
+mod introspection;
+mod introspector;
 mod issuer;
+mod kept;
 mod metadata;
 mod procura;
+mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
+mod resource;
 mod response;
 mod retry;
 mod token_source;
@@ -94,22 +146,33 @@ pub use answer::{
     ContactsPage, parse_contacts_page_response, parse_contacts_response, parse_jwks_response,
     parse_token_response,
 };
+pub use api::{
+    Api, ApiRefusal, ApiRequests, Client, ClientStatus, Contact, ContactUpdate, ETag, InvalidETag,
+    parse_clients_response, parse_contact_response, parse_contact_update_response,
+    parse_contacts_of_client_response,
+};
 pub use application::{Application, NarrowedToNothing, Page, TokenOptions};
 pub use clock::{Clock, SystemClock};
 pub use error::{Blame, Error, ProtocolError};
 pub use id_token::{
     CLOCK_SKEW, ClientOfContact, ExpectedIdToken, IdTokenError, VerifiedIdToken, verify_id_token,
 };
+pub use introspection::{
+    Asker, Introspection, parse_introspection_response, parse_ping_response, parse_revocation_response,
+};
+pub use introspector::Introspector;
 pub use issuer::{InvalidIssuer, Issuer, MAX_ISSUER_LENGTH};
 pub use metadata::{ServerMetadata, parse_metadata_response};
 pub use procura::Procura;
 #[cfg(feature = "reqwest")]
 pub use reqwest_transport::{InvalidRoots, ReqwestTransport};
+pub use resource::Resource;
 pub use response::{PostTokenForContactResponse, Token, TokenType};
 pub use token_source::{DEFAULT_CAPACITY, SharedToken, TokenSource};
 pub use transport::{ResponseLimit, Transport, TransportError, TransportErrorKind};
 
 pub use procura_jose::{Jwks, JwtError, Random, SystemRandom};
+pub use procura_protocol::access_token::{AccessToken, Holder, Presence, TokenMandate};
 pub use procura_protocol::ids::{ApplicationId, ClientId, ContactId, InvalidId, ResourceId};
 pub use procura_protocol::permission::{Permission, Permissions};
 pub use procura_protocol::secret::Secret;

@@ -1,4 +1,4 @@
-//! Where a server keeps its keys: its metadata (RFC 8414).
+//! Where a server keeps its keys and answers about tokens: its metadata (RFC 8414).
 
 use bytes::Bytes;
 use http::uri::Scheme;
@@ -13,6 +13,8 @@ use crate::issuer::{Issuer, is_loopback};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerMetadata {
     jwks_uri: Uri,
+    introspection_endpoint: Result<Uri, ProtocolError>,
+    revocation_endpoint: Result<Uri, ProtocolError>,
 }
 
 impl ServerMetadata {
@@ -20,9 +22,31 @@ impl ServerMetadata {
     pub fn jwks_uri(&self) -> &Uri {
         &self.jwks_uri
     }
+
+    /// Where to ask about tokens (RFC 7662).
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the document names none, or one of another origin than the issuer's: secrets
+    /// and tokens are sent there.
+    pub fn introspection_endpoint(&self) -> Result<&Uri, ProtocolError> {
+        self.introspection_endpoint.as_ref().map_err(Clone::clone)
+    }
+
+    /// Where to end tokens (RFC 7009).
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerMetadata::introspection_endpoint`].
+    pub fn revocation_endpoint(&self) -> Result<&Uri, ProtocolError> {
+        self.revocation_endpoint.as_ref().map_err(Clone::clone)
+    }
 }
 
-/// Reads the answer to [`crate::Application::metadata_request`].
+/// Reads the answer to [`crate::Application::metadata_request`] or [`crate::Resource::metadata_request`].
+///
+/// Endpoints that are missing or can't be trusted are told when they are asked for: who only verifies ID
+/// tokens needs none of them.
 ///
 /// # Errors
 ///
@@ -44,13 +68,37 @@ pub fn parse_metadata_response(response: Response<Bytes>, issuer: &Issuer) -> Re
         Some(scheme) if *scheme == Scheme::HTTP => issuer.is_plain() && is_loopback(host),
         _ => false,
     };
-    if safe { Ok(ServerMetadata { jwks_uri }) } else { Err(bad("is not https").into()) }
+    if !safe {
+        return Err(bad("is not https").into());
+    }
+    Ok(ServerMetadata {
+        jwks_uri,
+        introspection_endpoint: endpoint("introspection_endpoint", document.introspection_endpoint, issuer),
+        revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint, issuer),
+    })
+}
+
+/// An endpoint that takes secrets: scheme, host and port must be the issuer's.
+fn endpoint(name: &'static str, text: Option<String>, issuer: &Issuer) -> Result<Uri, ProtocolError> {
+    let text = text.ok_or(ProtocolError::Missing(name))?;
+    let bad = |why| ProtocolError::Value { name, why };
+    // `http` drops a fragment and keeps a user; neither has a place here.
+    if text.contains(['#', '@']) {
+        return Err(bad("has a user or a fragment"));
+    }
+    let uri: Uri = text.parse().map_err(|_| bad("is not a URL"))?;
+    if uri.host().is_none() || uri.scheme().is_none() {
+        return Err(bad("is not an absolute URL"));
+    }
+    if issuer.has_origin_of(&uri) { Ok(uri) } else { Err(bad("has another origin than the issuer")) }
 }
 
 #[derive(Deserialize)]
 struct Document {
     issuer: String,
     jwks_uri: String,
+    introspection_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
 }
 
 #[cfg(test)]
@@ -82,5 +130,67 @@ mod tests {
         for bad in ["http://token.example/jwks", "http://127.0.0.1/jwks", "/jwks", "file:///etc/passwd", ""] {
             assert!(read(far, &document(far, bad)).is_err(), "{bad}");
         }
+    }
+
+    fn with_endpoint(issuer: &str, endpoint: &str) -> ServerMetadata {
+        let document = format!(
+            r#"{{"issuer":"{issuer}","jwks_uri":"{issuer}/jwks","introspection_endpoint":"{endpoint}",
+                "revocation_endpoint":"{endpoint}"}}"#
+        );
+        read(issuer, &document).unwrap()
+    }
+
+    #[test]
+    fn endpoints_that_take_secrets_are_of_the_issuers_origin() {
+        let far = "https://token.example";
+        for (issuer, good) in [
+            (far, "https://token.example/bank/introspect"),
+            (far, "https://token.example:443/introspect"),
+            (far, "https://TOKEN.example/introspect?x=1"),
+            ("https://token.example:8443/bank", "https://token.example:8443/introspect"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/introspect"),
+        ] {
+            let metadata = with_endpoint(issuer, good);
+            assert!(metadata.introspection_endpoint().is_ok(), "{good}");
+            assert!(metadata.revocation_endpoint().is_ok(), "{good}");
+        }
+        for (issuer, bad) in [
+            (far, "https://evil.example/introspect"),
+            (far, "https://token.example.evil.example/introspect"),
+            (far, "https://token.example:8443/introspect"),
+            (far, "http://token.example/introspect"),
+            (far, "https://token.example@evil.example/introspect"),
+            (far, "https://x@token.example/introspect"),
+            (far, "https://token.example/introspect#x"),
+            (far, "/introspect"),
+            (far, "token.example"),
+            (far, ""),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8081/introspect"),
+            ("http://127.0.0.1:8080", "http://localhost:8080/introspect"),
+        ] {
+            let metadata = with_endpoint(issuer, bad);
+            for endpoint in [metadata.introspection_endpoint(), metadata.revocation_endpoint()] {
+                assert!(matches!(endpoint, Err(ProtocolError::Value { .. })), "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_endpoint_is_told_when_it_is_asked_for() {
+        let document = r#"{"issuer":"https://token.example","jwks_uri":"https://token.example/jwks"}"#;
+        let metadata = read("https://token.example", document).unwrap();
+        assert_eq!(metadata.introspection_endpoint(), Err(ProtocolError::Missing("introspection_endpoint")));
+        assert_eq!(metadata.revocation_endpoint(), Err(ProtocolError::Missing("revocation_endpoint")));
+    }
+
+    #[test]
+    fn what_the_server_publishes_is_read() {
+        let issuer = "https://token.example/bank/";
+        let document = serde_json::to_string(&procura_protocol::metadata::Metadata::new(issuer)).unwrap();
+        let metadata = read(issuer, &document).unwrap();
+        let (ask, end) =
+            (metadata.introspection_endpoint().unwrap(), metadata.revocation_endpoint().unwrap());
+        assert_eq!(ask, "https://token.example/bank/introspect");
+        assert_eq!(end, "https://token.example/bank/revoke");
     }
 }

@@ -2,30 +2,29 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use procura_jose::{Jwks, Random};
 use procura_protocol::ids::ContactId;
-use tokio::sync::Mutex;
 
 use crate::answer::{
     ContactsPage, parse_contacts_page_response, parse_contacts_response, parse_jwks_response,
     parse_token_response,
 };
 use crate::application::{Application, Page, TokenOptions};
-use crate::clock::{Clock, Moment};
+use crate::asking::Asking;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::id_token::{ExpectedIdToken, IdTokenError, VerifiedIdToken, verify_id_token};
-use crate::metadata::parse_metadata_response;
-use crate::response::PostTokenForContactResponse;
-use crate::retry::{self, Patience};
+use crate::introspection::{
+    Asker, Introspection, parse_introspection_response, parse_ping_response, parse_revocation_response,
+};
+use crate::kept::Kept;
+use crate::metadata::{ServerMetadata, parse_metadata_response};
+use crate::response::{PostTokenForContactResponse, Token};
+use crate::retry::{Judge, Patience};
 use crate::transport::Transport;
-
-/// How long a key set is believed: the server's own max-age (contract, chapter 5), so that a withdrawn
-/// key is not believed for longer.
-const KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 
 /// A Procura server as one application sees it.
 ///
@@ -35,18 +34,8 @@ const KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 /// put a [`crate::TokenSource`] in front.
 pub struct Procura<T> {
     application: Application,
-    transport: T,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    /// Held while keys are fetched, so that many verifications at once fetch once.
-    keys: Mutex<Keys>,
-}
-
-/// How the last fetches of the server's keys ended.
-#[derive(Default)]
-struct Keys {
-    held: Option<(Arc<Jwks>, Moment)>,
-    failed: Option<(Error, Moment)>,
+    asking: Asking<T>,
+    keys: Kept<Jwks>,
 }
 
 impl<T: Transport> Procura<T> {
@@ -57,7 +46,7 @@ impl<T: Transport> Procura<T> {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Procura<T> {
-        Procura { application, transport, clock, random, keys: Mutex::default() }
+        Procura { application, asking: Asking::new(transport, clock, random), keys: Kept::new() }
     }
 
     /// The application that asks.
@@ -111,6 +100,41 @@ impl<T: Transport> Procura<T> {
         parse_contacts_page_response(self.send(Patience::LONG, request).await?, page)
     }
 
+    /// Ends an access token that this application was given, at once and for every resource. One that was
+    /// not in force any more is a success too. A token that a [`crate::TokenSource`] keeps is better ended
+    /// there, where it is forgotten too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `invalid_grant` when the token was issued to another application;
+    /// [`Error::Unavailable`] with status 429 when this application has ended too many, with how long to
+    /// wait. After any error the token may still be in force.
+    pub async fn revoke(&self, token: &Token) -> Result<(), Error> {
+        let request = self.application.revocation_request(&*self.metadata().await?, token)?;
+        parse_revocation_response(self.send(Patience::SHORT, request).await?)
+    }
+
+    /// Whether an access token that this application was given is in force now, and what it says.
+    ///
+    /// # Errors
+    ///
+    /// As every call.
+    pub async fn introspect(&self, token: &Token) -> Result<Introspection, Error> {
+        let request = self.application.introspection_request(&*self.metadata().await?, token)?;
+        let answer = self.send(Patience::SHORT, request).await?;
+        let asker = Asker::Application(self.application.id());
+        parse_introspection_response(answer, self.application.issuer(), asker)
+    }
+
+    /// Whether the server answers at all.
+    ///
+    /// # Errors
+    ///
+    /// As every call.
+    pub async fn ping(&self) -> Result<(), Error> {
+        parse_ping_response(self.send(Patience::SHORT, self.application.ping_request()).await?)
+    }
+
     /// Verifies the ID token of a response to a request for `contact`, with the server's published keys.
     /// Those are fetched when first needed, kept for five minutes, and fetched once more when the token
     /// names a key that is not among those kept.
@@ -128,7 +152,7 @@ impl<T: Transport> Procura<T> {
             issuer: self.application.issuer(),
             application: self.application.id(),
             contact,
-            now: self.clock.now(),
+            now: self.clock().now(),
         };
         let (known, is_fresh) = self.keys(None).await?;
         match verify_id_token(token, &known, &expected) {
@@ -141,40 +165,29 @@ impl<T: Transport> Procura<T> {
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
-        self.clock.as_ref()
+        self.asking.clock()
     }
 
-    /// The server's keys, and whether this call fetched them: those at hand unless too old, or the very
-    /// ones that were not enough.
+    /// Sends a request that carries a token and not the application's own credentials.
+    pub(crate) async fn call(
+        &self,
+        patience: Patience,
+        request: Request<Bytes>,
+        judge: Judge,
+    ) -> Result<Response<Bytes>, Error> {
+        self.asking.send_judged(patience, request, judge).await
+    }
+
+    async fn metadata(&self) -> Result<Arc<ServerMetadata>, Error> {
+        self.asking.metadata(self.application.metadata_request(), self.application.issuer()).await
+    }
+
+    /// The server's keys, and whether this call fetched them.
     async fn keys(&self, not_enough: Option<&Arc<Jwks>>) -> Result<(Arc<Jwks>, bool), Error> {
-        let asked_at = Moment::read(self.clock());
-        let mut state = self.keys.lock().await;
-        let now = Moment::read(self.clock());
-        if let Some((keys, at)) = &state.held {
-            let enough = not_enough.is_none_or(|others| !Arc::ptr_eq(others, keys));
-            if enough && at.age(now) < KEYS_MAX_AGE {
-                return Ok((Arc::clone(keys), false));
-            }
-        }
-        // Who waited for a fetch that failed has waited enough: else a queue would fail one by one.
-        if let Some((error, at)) = &state.failed
-            && asked_at.is_before(*at)
-        {
-            return Err(error.clone());
-        }
-        match self.fetch_keys().await {
-            Ok(keys) => {
-                let keys = Arc::new(keys);
-                *state = Keys { held: Some((Arc::clone(&keys), now)), failed: None };
-                Ok((keys, true))
-            }
-            Err(error) => {
-                state.failed = Some((error.clone(), Moment::read(self.clock())));
-                Err(error)
-            }
-        }
+        self.keys.get(self.clock(), not_enough, self.fetch_keys()).await
     }
 
+    /// Asks the metadata too, so that keys that moved are found.
     async fn fetch_keys(&self) -> Result<Jwks, Error> {
         let answer = self.send(Patience::SHORT, self.application.metadata_request()).await?;
         let metadata = parse_metadata_response(answer, self.application.issuer())?;
@@ -183,7 +196,7 @@ impl<T: Transport> Procura<T> {
     }
 
     async fn send(&self, patience: Patience, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
-        retry::send(&self.transport, self.random.as_ref(), patience, request).await
+        self.asking.send(patience, request).await
     }
 }
 

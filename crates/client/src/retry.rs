@@ -7,7 +7,6 @@ use http::{Request, Response};
 use procura_jose::random::Random;
 use tokio::time::{sleep, timeout_at};
 
-use crate::answer::check_status;
 use crate::error::Error;
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 
@@ -17,15 +16,30 @@ pub(crate) struct Patience {
     pub(crate) tries: u32,
     pub(crate) altogether: Duration,
     pub(crate) one_try: Duration,
+    /// Whether to send again what may have arrived already: when the connection broke or time was up.
+    pub(crate) may_repeat: bool,
 }
+
+/// What makes an answer a success.
+pub(crate) type Judge = fn(&Response<Bytes>) -> Result<(), Error>;
 
 impl Patience {
     /// For a token or a document.
-    pub(crate) const SHORT: Patience =
-        Patience { tries: 3, altogether: Duration::from_secs(10), one_try: Duration::from_secs(5) };
+    pub(crate) const SHORT: Patience = Patience {
+        tries: 3,
+        altogether: Duration::from_secs(10),
+        one_try: Duration::from_secs(5),
+        may_repeat: true,
+    };
+    /// For a change: the second of two equal ones would meet what the first one left.
+    pub(crate) const CHANGE: Patience = Patience { may_repeat: false, ..Patience::SHORT };
     /// For a list of contacts, which the server itself may hold back for 10 s and then streams.
-    pub(crate) const LONG: Patience =
-        Patience { tries: 3, altogether: Duration::from_secs(120), one_try: Duration::from_secs(60) };
+    pub(crate) const LONG: Patience = Patience {
+        tries: 3,
+        altogether: Duration::from_secs(120),
+        one_try: Duration::from_secs(60),
+        may_repeat: true,
+    };
 }
 
 /// First wait without a `Retry-After`; the next is four times as long.
@@ -33,13 +47,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Most that is added so that many askers don't come back together.
 const JITTER: Duration = Duration::from_millis(250);
 
-/// Sends a request until an answer with status 200 came, an error that does not pass, the last try,
+/// Sends a request until an answer came that is judged a success, an error that does not pass, the last try,
 /// or a wait that would end too late: then the last error is returned at once.
 pub(crate) async fn send<T: Transport>(
     transport: &T,
     random: &dyn Random,
     patience: Patience,
     request: Request<Bytes>,
+    judge: Judge,
 ) -> Result<Response<Bytes>, Error> {
     // A sleep that nobody awaits knows its deadline, and so does not need the clock to be read.
     let end = sleep(patience.altogether).deadline();
@@ -48,14 +63,15 @@ pub(crate) async fn send<T: Transport>(
         tried += 1;
         let until = sleep(patience.one_try).deadline().min(end);
         let error = match timeout_at(until, transport.send(request.clone())).await {
-            Ok(Ok(response)) => match check_status(&response) {
+            Ok(Ok(response)) => match judge(&response) {
                 Ok(()) => return Ok(response),
                 Err(error) => error,
             },
             Ok(Err(error)) => error.into(),
             Err(_) => TransportError::new(TransportErrorKind::Timeout).into(),
         };
-        if tried >= patience.tries || !error.is_passing() {
+        let may_repeat = patience.may_repeat || !matches!(error, Error::Transport(_));
+        if tried >= patience.tries || !error.is_passing() || !may_repeat {
             return Err(error);
         }
         let pause = sleep(wait_before_next(&error, tried, random));

@@ -94,6 +94,60 @@ impl<T: Transport> TokenSource<T> {
     pub fn forget(&self, contact: &ContactId) {
         self.inner.state().held.remove(contact);
     }
+
+    /// The same, but only if this very token is the one that is kept. Of many who were refused with it at
+    /// the same time, none drops what another has got meanwhile.
+    pub fn forget_token(&self, contact: &ContactId, token: &SharedToken) {
+        let mut state = self.inner.state();
+        if state.held.get(contact).is_some_and(|held| Arc::ptr_eq(&held.token(), token)) {
+            state.held.remove(contact);
+        }
+    }
+
+    /// Ends the token that is kept for this contact, and the one that is being asked for, if any: nobody
+    /// gets either from here any more, and no resource takes it. The next asker gets a new one.
+    ///
+    /// Tokens that were renewed before are not known here any more; [`TokenSource::revoke_token`] ends
+    /// those that a caller still has, and all of them end by themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Procura::revoke`]. A token that could not be ended is still kept, so that the call can be
+    /// repeated; to get rid of it here, [`TokenSource::forget`] it.
+    pub async fn revoke(&self, contact: &ContactId) -> Result<(), Error> {
+        let (kept, flight) = self.inner.kept_and_coming(contact);
+        let coming = match flight {
+            Some(mut flight) => {
+                let landed = flight.wait_for(Option::is_some).await.ok();
+                landed.and_then(|outcome| outcome.clone()).and_then(Result::ok)
+            }
+            None => None,
+        };
+        // A renewal that failed brings the old token.
+        let coming = coming.filter(|new| !kept.as_ref().is_some_and(|old| Arc::ptr_eq(old, new)));
+        for token in kept.into_iter().chain(coming) {
+            self.revoke_token(contact, &token).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a token that was handed out for this contact, and forgets it if it is the one that is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenSource::revoke`].
+    pub async fn revoke_token(&self, contact: &ContactId, token: &SharedToken) -> Result<(), Error> {
+        if let Some(access_token) = &token.access_token {
+            self.inner.procura.revoke(access_token).await?;
+        }
+        self.forget_token(contact, token);
+        Ok(())
+    }
+
+    /// The server that the tokens are from.
+    pub fn procura(&self) -> &Arc<Procura<T>> {
+        &self.inner.procura
+    }
 }
 
 enum Look<T> {
@@ -155,6 +209,13 @@ impl<T: Transport> Inner<T> {
 }
 
 impl<T> Inner<T> {
+    /// The token at hand, of whatever age, and the request under way.
+    fn kept_and_coming(&self, contact: &ContactId) -> (Option<SharedToken>, Option<Flight>) {
+        let mut state = self.state();
+        let kept = state.held.get(contact).map(|held| held.token());
+        (kept, state.flights.get(contact).cloned())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic halfway through a change runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

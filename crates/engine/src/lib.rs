@@ -23,6 +23,7 @@ pub mod authentication_failures;
 pub mod available_contacts;
 pub mod clock_watch;
 pub mod contact_token;
+pub mod contacts;
 pub mod explain;
 pub mod introspection;
 mod presented_token;
@@ -47,6 +48,7 @@ use zeroize::Zeroizing;
 
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
+use presented_token::PresentedTokens;
 use revocation::RevocationBudget;
 
 /// Everything that decisions are made with.
@@ -59,6 +61,7 @@ pub struct Engine<S, J> {
     settings: Settings,
     failures: AuthenticationFailureCount,
     revocation_budget: RevocationBudget,
+    presented: PresentedTokens,
 }
 
 /// What an operator may set about tokens.
@@ -101,6 +104,9 @@ pub enum Unavailable {
     /// Signing failed or is overloaded.
     #[error("signing failed or is overloaded")]
     Signing,
+    /// Records could not be read.
+    #[error("records could not be read")]
+    NotRead,
     /// A change could not be written, or is not in force yet.
     #[error("the change could not be written, or is not in force yet")]
     NotChanged,
@@ -112,6 +118,13 @@ impl Unavailable {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(%error, cause, "what a request asked to change could not be written");
         Unavailable::NotChanged
+    }
+
+    /// The store failed; why is logged here, and nowhere else.
+    fn not_read(error: &StoreError) -> Unavailable {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, "what a request asked to see could not be read");
+        Unavailable::NotRead
     }
 }
 
@@ -134,6 +147,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             settings,
             failures: AuthenticationFailureCount::default(),
             revocation_budget: RevocationBudget::default(),
+            presented: PresentedTokens::default(),
         }
     }
 
@@ -190,7 +204,12 @@ impl<S: Store, J: Journal> Engine<S, J> {
         self.clock.now().is_err()
     }
 
-    fn now(&self) -> Result<UnixMillis, ClockOff> {
+    /// The wall clock, if it can be believed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClockOff`] when it was moved.
+    pub fn now(&self) -> Result<UnixMillis, ClockOff> {
         self.clock.now()
     }
 

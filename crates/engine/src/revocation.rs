@@ -136,7 +136,7 @@ mod tests {
     fn a_budget_is_for_one_application_and_fills_evenly() {
         let budget = RevocationBudget::default();
         let (one, other) = (ApplicationNo(1), ApplicationNo(2));
-        let at = |seconds| Duration::from_secs(100 + seconds);
+        let at = |seconds: u64| Duration::from_secs(100 + seconds);
         for _ in 0..6 {
             assert_eq!(budget.take(one, 6, at(0)), Ok(()));
         }

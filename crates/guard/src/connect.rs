@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use procura_jose::Random;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -203,7 +203,7 @@ impl<T: Transport> Link<T> {
             Ok(Err(error)) => return error.into(),
             Err(_) => return Ended::Silence,
         };
-        let kind = answer.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+        let kind = answer.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         if answer.status() != StatusCode::OK || !kind.is_some_and(is_event_stream) {
             return Ended::Refused(answer.status());
         }

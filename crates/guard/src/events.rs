@@ -1,13 +1,16 @@
 //! What the stream of revocations says, event by event (contract, chapter 8). No network in here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use procura_protocol::events::{
     HEARTBEAT, Heartbeat, MARKS, MOST_MARKS_IN_EVENT, Marks, Position, SNAPSHOT, Snapshot,
 };
 use procura_protocol::mark_view::MarkView;
+use procura_protocol::time::UnixSeconds;
 use thiserror::Error;
 
+use crate::clock::Clock;
 use crate::marks::FollowedMarks;
 use crate::sse::{Event, EventReader, NotEvents};
 
@@ -163,4 +166,46 @@ impl Follower {
 
 fn id_of(event: &Event) -> Result<Position, Broken> {
     event.id.as_deref().and_then(|id| Position::parse(id).ok()).ok_or(Broken::Id)
+}
+
+/// Reads a stream of any bytes, whole and in pieces, for the fuzzer. Whether a heartbeat was believed.
+#[doc(hidden)]
+pub fn fuzz_events(bytes: &[u8]) -> bool {
+    let whole = followed(&[bytes]);
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(whole, followed(&[first, rest]), "it depends on how the bytes are cut");
+    let (read, position, is_known) = whole;
+    assert!(!is_known || position.is_some(), "known without a snapshot");
+    assert!(read.is_ok() || !is_known, "believed after it broke");
+    read == Ok(true)
+}
+
+fn followed(pieces: &[&[u8]]) -> (Result<bool, Broken>, Option<Position>, bool) {
+    struct Still;
+    impl Clock for Still {
+        fn now(&self) -> UnixSeconds {
+            UnixSeconds(0)
+        }
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(60)
+        }
+    }
+    let marks = FollowedMarks::new(100, Duration::from_secs(5), Arc::new(Still), Arc::default());
+    let (mut follower, mut answer) = (Follower::default(), Answer::new(Duration::from_secs(59)));
+    let mut told = Ok(false);
+    for piece in pieces {
+        told = match (told, follower.read(&mut answer, piece, &marks)) {
+            (Ok(before), Ok(now)) => Ok(before | now),
+            (Ok(_), Err(broken)) => {
+                follower.forget(&marks);
+                Err(broken)
+            }
+            (Err(broken), _) => Err(broken),
+        };
+        if told.is_err() {
+            break;
+        }
+    }
+    let position = follower.position().cloned();
+    (told, position, marks.staleness().is_some())
 }

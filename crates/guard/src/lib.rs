@@ -1,4 +1,101 @@
 //! What a resource puts in front of its handlers: who acts for whom, checked on every call.
+//!
+//! A partner's **application** shows an access token that says for which **contact** it acts and for which
+//! **clients** (companies), and names in `client_id` the one that the call is about. A guard checks that
+//! *this* token may act for *this* client with *this* permission, and that nobody has revoked it a moment
+//! ago. It does so without asking the server: it keeps the server's keys, and follows its stream of
+//! revocations.
+//!
+#![cfg_attr(feature = "reqwest", doc = "```no_run")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
+//! use axum::{Router, routing::{get, post}};
+//! use procura_guard::{ActingFor, CanTrade, Guard, OnBehalfOf, Reading, Resource, ResourceId, Secret};
+//!
+//! /// `GET /rates?client_id=...`: authority to read is enough.
+//! async fn rates(acting: ActingFor<Reading>) -> String {
+//!     format!("rates for {}", acting.client())
+//! }
+//!
+//! /// `POST /trades?client_id=...`: the token must give can_trade for that client.
+//! async fn trade(acting: ActingFor<CanTrade>) -> String {
+//!     format!("{} of {} trades for {}", acting.contact(), acting.application(), acting.client())
+//! }
+//!
+//! /// `GET /clients`: about no client in particular.
+//! async fn clients(acting: OnBehalfOf) -> String {
+//!     acting.mandates().iter().map(|mandate| format!("{}\n", mandate.client)).collect()
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let id = ResourceId::parse("https://quotes.example")?;
+//! let secret = Secret::from(std::env::var("PROCURA_SECRET")?);
+//! let guard = Guard::connect(Resource::new("https://token.example", id, &secret)?);
+//!
+//! let routes: Router = Router::new()
+//!     .route("/rates", get(rates))
+//!     .route("/trades", post(trade))
+//!     .route("/clients", get(clients))
+//!     .layer(guard.layer());
+//! # let _ = routes;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is checked, in this order
+//!
+//! 1. One `Authorization: Bearer`, and no `access_token` in the query.
+//! 2. The token: its signature by a published key, with an algorithm that is taken; the type `at+jwt`. Once
+//!    for each token: what verified is kept in a bounded cache, by the SHA-256 of the whole text.
+//! 3. That no revocation can have been missed for longer than `max_stale` (5 s). Else 503.
+//! 4. Issuer, audience, `exp` and `nbf` with 5 s of leeway. A token that is bound to a key (`cnf`) is
+//!    refused, since proof of a key can't be checked yet.
+//! 5. Marks: whether the token, its contact, application, key, or any of its clients was revoked. A mark
+//!    that hits one client kills the whole token.
+//! 6. That it acts for a contact at all; `X-Contact-ID`, if it was sent.
+//! 7. `client_id`, the permission, and whether a person was there: what the extractor's type says.
+//!
+//! 1 to 6 are the layer's, before any handler; 7 is the extractor's. A refusal is answered as RFC 6750
+//! says; [`Refusal`] lists them all and [`Refusal::to_response`] is the one place where they get their
+//! status.
+//!
+//! # Layers
+//!
+//! Take as much of it as you need; each works without the next.
+//!
+//! 1. [`Guard::check_token`] and what it returns: a check over `http` types. The server's own API and its
+//!    forward-auth stand on it, with sources of keys and marks in their own process ([`KeySource`],
+//!    [`MarkSource`]).
+//! 2. [`Guard::connect_with`]: keys and revocations over the network, by any [`Transport`]. `Guard::connect`
+//!    (feature `reqwest`, on by default) brings one: rustls with aws-lc-rs, and no other crypto library.
+//! 3. [`GuardLayer`] for any tower service, and extractors on `axum-core`, for axum and what is built on it.
+//!
+//! # When the server is away
+//!
+//! Keys are used for a day after they were last fetched. Revocations are another matter: after `max_stale`
+//! without a heartbeat every call is answered 503, and never 200. [`Resource::max_stale`] is yours to
+//! choose; [`Guard::status`] says how it stands, for your metrics. Whatever delays the way adds, a
+//! heartbeat is counted from the moment at which the guard asked, by the guard's own clock.
+//!
+//! # What it must never know
+//!
+//! The server's insides: this crate may use `procura-jose` and `procura-protocol` and no other crate of the
+//! workspace. It reads no environment and writes no file; it logs (by `tracing`) when it loses the server,
+//! and when a route stands behind no layer, never anything of a request or a secret. Time and randomness
+//! are arguments ([`Clock`], [`Random`]).
+//!
+//! # How to add the next thing
+//!
+//! * A **check**: `Guard::check` in its place in the order above, a variant of [`Refusal`] or
+//!   [`TokenFault`] (the compiler then asks for its answer), and cases in `tests/vectors`.
+//! * A **proof of a key** (`cnf`): [`TokenFault::Bound`] becomes the answer to a wrong one only; the
+//!   binding is checked on every request, also when the token comes from the cache.
+//! * A **place of the client id**: [`ClientPlace`].
+//! * An **event** of the stream: `procura_protocol::events`, then `src/events.rs` and seeds for its fuzzer.
+//!   A guard that does not know an event breaks off, so the server must not send it to older ones.
+//!
+//! The public API names types of `axum-core`, `bytes`, `http`, `tower-layer`, `tower-service` and of the two
+//! crates above; a new foreign type in it is a decision. Features only add.
 
 mod authority;
 mod bearer;
@@ -26,6 +123,8 @@ pub use check::{Guard, LEEWAY, Settings};
 pub use client_place::{ClientPlace, InvalidTemplate};
 pub use clock::{Clock, SystemClock};
 pub use connect::Status;
+#[doc(hidden)]
+pub use events::fuzz_events;
 pub use extract::{ActingFor, OnBehalfOf, Rejection};
 pub use layer::{GuardFuture, GuardLayer, GuardService};
 pub use marks::MarksStatus;

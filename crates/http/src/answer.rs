@@ -23,7 +23,7 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Seconds after which a caller may try again. What makes us unavailable is over within a second or
 /// lasts long enough for this not to matter.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+pub(crate) const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// 200 with a body that nobody may keep (RFC 6749 5.1).
 pub(crate) fn secret_json(body: Vec<u8>) -> Response {

@@ -23,7 +23,7 @@ use procura_store::{Journal, Store};
 
 use crate::routes::App;
 use crate::{answer, credentials};
-pub(crate) use slots::Slots;
+pub(crate) use slots::{Slot, Slots};
 use stream::ContactIds;
 
 /// How long a second list of the same application waits for the first.

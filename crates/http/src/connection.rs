@@ -18,6 +18,7 @@ mod activity;
 mod body;
 mod clock;
 mod drain;
+mod peer;
 mod refusal;
 mod requests;
 mod watch;
@@ -25,6 +26,8 @@ mod wire;
 
 pub use body::{BodyError, read_body};
 pub use drain::Drain;
+pub use peer::Peer;
+pub(crate) use peer::WithPeer;
 pub use watch::Phase;
 
 use std::convert::Infallible;

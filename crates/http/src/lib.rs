@@ -19,17 +19,23 @@
 
 mod about_token;
 mod answer;
+mod api_answer;
 mod available_contacts;
+mod clients;
 pub mod connection;
 mod contact_token;
+mod contacts;
 mod credentials;
 pub mod documents;
 mod events;
 mod form;
+pub mod forward_auth;
 mod health;
 pub mod limits;
 pub mod listener;
+mod own_guard;
+mod preconditions;
 pub mod routes;
 
 pub use answer::REFERENCE;
-pub use routes::router;
+pub use routes::{CannotServe, router};

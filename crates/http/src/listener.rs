@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
-use crate::connection::{self, Drain, Ended};
+use crate::connection::{self, Drain, Ended, Peer, WithPeer};
 use crate::limits::Limits;
 
 /// After a failed accept (no file descriptor, no memory) the next try waits, from the first up to the
@@ -74,6 +74,11 @@ pub trait Accept {
 
     /// The next connection, or why there is none. An error never means the end.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
+
+    /// Who is at the other end, if that has an address and is still there.
+    fn peer(_: &Self::Io) -> Option<IpAddr> {
+        None
+    }
 }
 
 impl Accept for Listener {
@@ -86,6 +91,10 @@ impl Accept for Listener {
             let _ = stream.set_nodelay(true);
             stream
         })
+    }
+
+    fn peer(stream: &TcpStream) -> Option<IpAddr> {
+        stream.peer_addr().ok().map(|address| address.ip())
     }
 }
 
@@ -135,7 +144,7 @@ where
             accepted = poll_fn(|cx| source.poll_accept(cx)), if room && !pausing => match accepted {
                 Ok(io) => {
                     pause_length = Duration::ZERO;
-                    open.spawn(io);
+                    open.spawn(A::peer(&io), io);
                 }
                 Err(error) if is_of_peer(&error) => {}
                 Err(error) => {
@@ -152,7 +161,7 @@ where
 
     for _ in 0..LAST_ACCEPTS {
         match poll_fn(|cx| Poll::Ready(source.poll_accept(cx))).await {
-            Poll::Ready(Ok(io)) if open.tasks.len() < limits.connections => open.spawn(io),
+            Poll::Ready(Ok(io)) if open.tasks.len() < limits.connections => open.spawn(A::peer(&io), io),
             Poll::Ready(Err(error)) if is_of_peer(&error) => {}
             _ => break,
         }
@@ -174,8 +183,9 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    fn spawn<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, io: Io) {
-        self.tasks.spawn(connection::serve(io, self.service.clone(), self.limits, self.drain.clone()));
+    fn spawn<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, peer: Option<IpAddr>, io: Io) {
+        let service = WithPeer { service: self.service.clone(), peer: peer.map(Peer) };
+        self.tasks.spawn(connection::serve(io, service, self.limits, self.drain.clone()));
     }
 
     async fn finish(mut self) -> usize {

@@ -3,18 +3,30 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use procura_engine::Engine;
+use procura_guard::Guard;
+use procura_protocol::ids::InvalidId;
 use procura_protocol::metadata::Metadata;
 use procura_protocol::paths;
 use procura_store::{Journal, Store};
+use thiserror::Error;
 
 use crate::available_contacts::Slots;
 use crate::connection::Drain;
 use crate::events::Places;
+use crate::forward_auth::{ForwardAuth, Policy};
 use crate::limits::Limits;
-use crate::{about_token, answer, available_contacts, contact_token, documents, events, health};
+use crate::own_guard::own_guard;
+use crate::{
+    about_token, answer, available_contacts, clients, contact_token, contacts, documents, events,
+    forward_auth, health,
+};
+
+/// [`paths::FORWARD_AUTH`], and the target of the original request after it.
+const FORWARD_AUTH_OF_ROOT: &str = "/forward-auth/{policy}/";
+const FORWARD_AUTH_OF_PATH: &str = "/forward-auth/{policy}/{*path}";
 
 /// What the handlers share.
 pub(crate) struct App<S, J> {
@@ -22,29 +34,63 @@ pub(crate) struct App<S, J> {
     pub(crate) limits: Limits,
     pub(crate) metadata: Bytes,
     pub(crate) slots: Slots,
+    pub(crate) contact_lists: Slots,
     pub(crate) places: Places,
     pub(crate) drain: Drain,
+    pub(crate) guard: Guard,
+    pub(crate) forward_auth: ForwardAuth,
 }
 
-/// The service that a listener serves. What would go on for hours ends when `drain` begins.
+/// Why the routes can't be put together.
+#[derive(Debug, Error)]
+pub enum CannotServe {
+    /// The metadata can't be written as JSON, which no issuer causes.
+    #[error("the metadata can't be written: {0}")]
+    Metadata(#[from] serde_json::Error),
+    /// The server's own API has no id, because the issuer is no URI.
+    #[error("the issuer {0}")]
+    Issuer(#[from] InvalidId),
+}
+
+/// The service that a listener serves. What would go on for hours ends when `drain` begins; proxies may
+/// let through what `policies` say.
 ///
 /// # Errors
 ///
-/// When the metadata can't be written as JSON, which no issuer causes.
+/// [`CannotServe`].
 pub fn router<S: Store, J: Journal>(
     engine: Arc<Engine<S, J>>,
     limits: Limits,
     drain: Drain,
-) -> Result<Router, serde_json::Error> {
+    policies: Vec<Policy>,
+) -> Result<Router, CannotServe> {
     let metadata = serde_json::to_vec(&Metadata::new(&engine.settings().issuer))?.into();
-    let app =
-        Arc::new(App { engine, limits, metadata, slots: Slots::default(), places: Places::default(), drain });
+    let guard = own_guard(&engine)?;
+    let guarded = guard.layer();
+    let forward_auth = ForwardAuth::new(&engine, policies, &guard);
+    let app = Arc::new(App {
+        engine,
+        limits,
+        metadata,
+        slots: Slots::default(),
+        contact_lists: Slots::default(),
+        places: Places::default(),
+        drain,
+        guard,
+        forward_auth,
+    });
     Ok(Router::new()
         .route(paths::TOKEN_FOR_CONTACT, post(contact_token::post))
         .route(paths::AVAILABLE_CONTACTS, get(available_contacts::get))
         .route(paths::INTROSPECT, post(about_token::introspect))
         .route(paths::REVOKE, post(about_token::revoke))
         .route(paths::EVENTS, get(events::get))
+        .route(paths::CLIENTS, get(clients::get).route_layer(guarded.clone()))
+        .route(paths::CONTACTS, get(contacts::list).route_layer(guarded.clone()))
+        .route(paths::CONTACT, get(contacts::get).patch(contacts::patch).route_layer(guarded))
+        .route(paths::FORWARD_AUTH, any(forward_auth::any))
+        .route(FORWARD_AUTH_OF_ROOT, any(forward_auth::any))
+        .route(FORWARD_AUTH_OF_PATH, any(forward_auth::any))
         .route(paths::PING, get(health::ping))
         .route(paths::JWKS, get(documents::jwks))
         .route(paths::METADATA, get(documents::metadata))

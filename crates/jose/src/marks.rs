@@ -1,7 +1,5 @@
 //! The digests that marks are known by (contract, chapter 8).
 
-use std::fmt::Write as _;
-
 use procura_protocol::access_token::{AccessToken, Holder};
 use procura_protocol::mark::{MarkKind, MarkSubject, subject_text};
 
@@ -42,7 +40,7 @@ pub fn token_subjects(token: &AccessToken, kid: &str) -> Box<[MarkSubject]> {
     subjects.subjects.into_boxed_slice()
 }
 
-/// Writes every text into the same buffer: a token has up to two hundred.
+/// Writes every [`subject_text`] into the same buffer: a token has up to two hundred.
 struct Collector {
     subjects: Vec<MarkSubject>,
     text: String,
@@ -51,11 +49,10 @@ struct Collector {
 impl Collector {
     fn push(&mut self, kind: MarkKind, id: &str, second: Option<&str>) {
         self.text.clear();
-        // Writing to a String does not fail.
-        let _ = match second {
-            Some(second) => write!(self.text, "{kind}\n{id}\n{second}"),
-            None => write!(self.text, "{kind}\n{id}"),
-        };
+        self.text.extend([kind.name(), "\n", id]);
+        if let Some(second) = second {
+            self.text.extend(["\n", second]);
+        }
         self.subjects.push(MarkSubject(sha256(self.text.as_bytes())));
     }
 }

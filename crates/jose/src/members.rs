@@ -6,6 +6,7 @@
 //! [RFC 8259 section 4]: https://www.rfc-editor.org/rfc/rfc8259#section-4
 //! [RFC 7515 section 4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
@@ -44,8 +45,8 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut seen = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
+        let mut seen = Names::default();
+        while let Some(name) = members.next_key_seed(Name)? {
             if !seen.insert(name) {
                 self.repeated.set(true);
                 return Err(A::Error::custom("repeated member"));
@@ -53,6 +54,57 @@ impl<'de> Visitor<'de> for Object<'_> {
             members.next_value_seed(Anything(self))?;
         }
         Ok(())
+    }
+}
+
+/// The names of an object so far. A token's objects have few, which are compared faster than hashed;
+/// somebody else's may have thousands.
+#[derive(Default)]
+struct Names<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Names<'de> {
+    const FEW: usize = 24;
+
+    /// Whether the name is new.
+    fn insert(&mut self, name: Cow<'de, str>) -> bool {
+        if self.few.contains(&name) {
+            return false;
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push(name);
+            return true;
+        }
+        self.many.insert(name)
+    }
+}
+
+/// A name, borrowed unless it is escaped.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
@@ -128,6 +180,21 @@ mod tests {
             r#"{"x":[1,[{"":1,"":2}]]}"#,
         ] {
             assert_eq!(check_object(json.as_bytes()), Err(ObjectError::Repeated), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_member_is_found_among_thousands() {
+        let members = |names: &[usize]| {
+            let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let mut names: Vec<usize> = (0..3_000).collect();
+        assert_eq!(check_object(members(&names).as_bytes()), Ok(()));
+        for repeated in [0, 23, 24, 2_999] {
+            names.push(repeated);
+            assert_eq!(check_object(members(&names).as_bytes()), Err(ObjectError::Repeated), "{repeated}");
+            names.pop();
         }
     }
 

@@ -24,7 +24,7 @@ pub enum TokenKind {
 /// The keys that sign now, one for an algorithm, and the set that verifiers fetch.
 pub struct KeyRing {
     signing: Vec<RingKey>,
-    published: Jwks,
+    published: Arc<Jwks>,
     document: Arc<[u8]>,
 }
 
@@ -36,7 +36,7 @@ impl KeyRing {
     /// When the published set can't be written as JSON, which no [`Jwks`] causes.
     pub fn new(signing: Vec<RingKey>, published: Jwks) -> Result<KeyRing, serde_json::Error> {
         let document = serde_json::to_vec(&published)?.into();
-        Ok(KeyRing { signing, published, document })
+        Ok(KeyRing { signing, published: Arc::new(published), document })
     }
 
     /// The key that signs with that algorithm, if one may.
@@ -45,7 +45,7 @@ impl KeyRing {
     }
 
     /// Everything that verifies.
-    pub fn published(&self) -> &Jwks {
+    pub fn published(&self) -> &Arc<Jwks> {
         &self.published
     }
 

@@ -37,7 +37,7 @@ proptest! {
             panic!("not read: {header}");
         };
         let form = ContactTokenRequest::parse(body.as_bytes(), b"").unwrap().credentials;
-        prop_assert_eq!(&basic.application_id, &id);
+        prop_assert_eq!(&basic.id, &id);
         prop_assert_eq!(form.client_id.unwrap(), id);
         prop_assert_eq!(basic.secret.expose(), secret.as_bytes());
         let form_secret = form.client_secret.unwrap();

@@ -24,12 +24,19 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub struct ServingDirectory {
     live: LiveDirectory,
     directory: SqliteDirectory,
+    patience: Duration,
 }
 
 impl ServingDirectory {
     /// `live` must follow `directory`.
     pub fn new(live: LiveDirectory, directory: SqliteDirectory) -> ServingDirectory {
-        ServingDirectory { live, directory }
+        ServingDirectory { live, directory, patience: PATIENCE }
+    }
+
+    /// The same, with verbs that wait for so long.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> ServingDirectory {
+        ServingDirectory { patience, ..self }
     }
 
     /// The directory in memory.
@@ -52,11 +59,13 @@ impl ServingDirectory {
     }
 
     async fn published(&self, version: Version) -> Result<(), StoreError> {
-        self.in_force(move |live| live.wait_for(version, PATIENCE)).await
+        let patience = self.patience;
+        self.in_force(move |live| live.wait_for(version, patience)).await
     }
 
     async fn marked(&self, version: Version) -> Result<(), StoreError> {
-        self.in_force(move |live| live.wait_for_marks(version, PATIENCE)).await
+        let patience = self.patience;
+        self.in_force(move |live| live.wait_for_marks(version, patience)).await
     }
 }
 

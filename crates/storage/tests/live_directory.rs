@@ -13,9 +13,10 @@ use procura_storage::directory::follow::MOST_CHANGES_APPLIED;
 use procura_storage::directory::{Follower, LiveDirectory, Step, connect_reader, load, measure};
 use procura_store::administration::{Administration, Import, Line};
 use procura_store::change::{ChangeSeq, Entity};
+use procura_store::mark::MarkKind;
 use procura_store::records::{ApplicationNo, ClientNo, ContactNo, Coverage, ResourceNo, SecretHash, Version};
 use procura_store::{Directory, NotFresh};
-use support::{Installation, key, raw, row};
+use support::{Installation, key, raw, row, subject};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -220,11 +221,14 @@ async fn while_a_large_import_is_loaded_its_marks_hold_and_everything_else_goes_
         directory.pending().unwrap().hits(ApplicationNo(1), ContactNo(contact), &[])
     };
     assert!(hits(&directory, 1) && !hits(&directory, 2));
+    let marked = |contact| live.revocations().hits(&[subject(MarkKind::Contact, contact)], before.0);
+    assert!(marked("con.1") && !marked("con.2"), "guards are told while it loads");
 
     // Something small in the meantime waits too, and its mark does not.
     installation.directory.disable(installation.context(), key(Entity::Contact, &["con.2"])).await.unwrap();
     installation.clock.pass(SECOND);
     while follower.step() == Step::Loading && !hits(&live.directory().unwrap(), 2) {}
+    assert!(marked("con.2"));
     follower.finish_loading();
     while follower.step() != Step::Unchanged {}
     let directory = live.directory().unwrap();

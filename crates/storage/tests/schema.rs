@@ -28,6 +28,10 @@ fn schema(engine: &str) -> Schema {
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
                 table = Some(rest.trim_end_matches(" (").to_owned());
+            } else if let Some((table, column)) =
+                line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "))
+            {
+                tables.entry(table.to_owned()).or_default().push(common(column.trim_end_matches(';')));
             } else if line.starts_with(')') {
                 table = None;
             } else if let Some(table) = &table {
@@ -64,6 +68,8 @@ fn both_engines_have_the_same_tables_and_columns() {
     let (sqlite, postgres) = (schema("sqlite"), schema("postgres"));
     assert!(sqlite.len() > 10, "tables were read");
     assert_eq!(sqlite, postgres);
+    let mark = &sqlite["mark"];
+    assert_eq!(mark.last().map(String::as_str), Some("application BYTEA"), "later columns were read");
 }
 
 #[test]
@@ -99,6 +105,9 @@ fn no_text_reads_a_large_table_to_find_a_few_rows() {
             "::DELETE_OF_CONTACT",
             "::DELETE_OVER_CLIENT",
             "::CHANGES_AFTER",
+            "::MARKS_AFTER",
+            "::IS_MARKED",
+            "::TOKENS_OF_APPLICATION",
             "::FORMER_NAME",
             "::FORMER_NUMBERS",
             "::UPDATE",

@@ -9,6 +9,7 @@ pub mod log;
 pub mod marks;
 pub mod races;
 pub mod records;
+pub mod revocation;
 pub mod secrets;
 
 use std::future::{Future, poll_fn};
@@ -79,6 +80,15 @@ macro_rules! administration_contract_tests {
             log::numbers_keep_their_names_after_removal_and_lose_them_by_erasing
             log::facts_are_set_and_set_once
             log::algorithms_in_use_are_those_of_what_is_active
+            revocation::a_revocation_marks_what_it_names_and_changes_no_record
+            revocation::a_mark_on_tokens_of_one_application_names_it
+            revocation::what_is_not_there_is_not_marked
+            revocation::a_token_is_marked_once_and_until_its_end
+            revocation::a_token_of_which_little_is_known_is_marked_by_every_id_it_may_have
+            revocation::beyond_its_budget_an_application_is_marked_whole_and_no_other
+            revocation::a_change_says_who_acted_for_whom
+            revocation::of_sixteen_that_revoke_one_token_one_marks_it
+            revocation::of_sixteen_tokens_at_once_no_more_than_the_budget_keep_marks
             races::of_sixteen_secrets_two_win
             races::of_sixteen_adders_one_wins
             races::versions_are_given_once_and_in_order

@@ -11,10 +11,12 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use procura_engine::{Engine, Settings};
 use procura_http::connection::Drain;
+use procura_http::forward_auth::Policy;
 use procura_http::limits::Limits;
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
 use procura_protocol::claims::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE};
+use procura_store::Store;
 use serde_json::Value;
 use tower::ServiceExt;
 use zeroize::Zeroizing;
@@ -27,17 +29,17 @@ use crate::store::MemoryStore;
 use crate::world::{APPLICATION, CONTACT, ISSUER, SECRET, World};
 
 /// A server of its own for one test.
-pub struct TestApp {
+pub struct TestApp<S = MemoryStore> {
     /// Its clock.
     pub clock: Arc<FixedClock>,
     /// Its directory.
-    pub store: MemoryStore,
+    pub store: S,
     /// Its journal.
     pub journal: MemoryJournal,
     /// Its keys.
     pub keys: TestKeys,
     /// What decides.
-    pub engine: Arc<Engine<MemoryStore, MemoryJournal>>,
+    pub engine: Arc<Engine<S, MemoryJournal>>,
     router: Router,
 }
 
@@ -53,34 +55,61 @@ impl TestApp {
     }
 
     /// A server over that world, with keys of these algorithms, and other settings than the usual ones.
-    ///
-    /// # Panics
-    ///
-    /// When the metadata is no JSON.
-    #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
     pub fn with_settings(
         world: &World,
         algorithms: &[Algorithm],
         change: impl FnOnce(&mut Settings),
     ) -> TestApp {
-        let (clock, store) = (Arc::new(FixedClock::default()), MemoryStore::default());
-        let (journal, keys) = (MemoryJournal::default(), TestKeys::new(algorithms));
+        TestApp::with_policies(world, algorithms, change, Vec::new())
+    }
+
+    /// The same, with policies of forward auth.
+    pub fn with_policies(
+        world: &World,
+        algorithms: &[Algorithm],
+        change: impl FnOnce(&mut Settings),
+        policies: Vec<Policy>,
+    ) -> TestApp {
+        let store = MemoryStore::default();
         store.set(world.publish());
-        let mut settings = Settings {
-            issuer: ISSUER.into(),
-            lifetime: 3600,
-            longest_lifetime: 3600,
-            token_marks_per_application: 100,
-            revocations_per_minute: 600,
-            max_access_token_bytes: 7_000,
-            asked_for_key: Zeroizing::new([9; 32]),
-        };
+        let mut settings = settings();
         change(&mut settings);
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, policies)
+    }
+}
+
+/// What a test sets where it says nothing else.
+fn settings() -> Settings {
+    Settings {
+        issuer: ISSUER.into(),
+        lifetime: 3600,
+        longest_lifetime: 3600,
+        token_marks_per_application: 100,
+        revocations_per_minute: 600,
+        max_access_token_bytes: 7_000,
+        asked_for_key: Zeroizing::new([9; 32]),
+    }
+}
+
+impl<S: Store + Clone> TestApp<S> {
+    /// A server over that store, with an ES256 key and that clock.
+    pub fn on(store: S, clock: Arc<FixedClock>) -> TestApp<S> {
+        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), Vec::new())
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
+    fn over(
+        (store, clock): (S, Arc<FixedClock>),
+        keys: TestKeys,
+        settings: Settings,
+        policies: Vec<Policy>,
+    ) -> TestApp<S> {
+        let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
         let engine =
             Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
-        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new())
-            .expect("metadata is JSON");
+        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
+            .expect("an issuer that is a URI");
         TestApp { clock, store, journal, keys, engine, router }
     }
 

@@ -1,6 +1,7 @@
 //! Fixed clock, seeded randomness, builders, and the server in process: for tests only.
 //!
-//! A test begins with a [`world::World`], changes one thing from what works, and looks at one answer.
+//! A test begins with a [`world::World`], changes one thing from what works, and looks at one answer. What
+//! needs whole records begins with a [`disk::DiskApp`]: the same server over the real directory.
 //! Nothing here sleeps, and nothing is shared between tests.
 //!
 //! Used from `tests/` folders only. What is convenient here and wrong in a server (a journal in memory,
@@ -14,6 +15,7 @@
 
 pub mod app;
 pub mod clock;
+pub mod disk;
 pub mod journal;
 pub mod keys;
 pub mod random;
@@ -21,4 +23,5 @@ pub mod store;
 pub mod world;
 
 pub use app::{Answer, TestApp};
+pub use disk::DiskApp;
 pub use world::World;

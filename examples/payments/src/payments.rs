@@ -44,7 +44,7 @@ pub(crate) async fn make(
         return Err(Problem::invalid("beneficiary is a name of 1 to 70 characters."));
     }
     // The quotes of this client: another's can't be paid, and is not even found.
-    match books.quotes.of(&acting).change(quote_id, |quote| quote.take()) {
+    match books.quotes.of(&acting).change(quote_id, crate::quotes::Quote::take) {
         Some(true) => {}
         Some(false) => return Err(Problem::conflict("There is a payment for this quote.")),
         None => return Err(Problem::not_found("quote")),

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
-use axum::routing::post;
+use axum::routing::{any, post};
 use serde_json::json;
 
 use crate::Failure;
@@ -21,7 +21,10 @@ pub(crate) fn serve(listen: SocketAddr, bytes: usize) -> Result<(), Failure> {
         let listener = tokio::net::TcpListener::bind(listen).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         crate::say(&json!({ "base_url": base_url }))?;
-        let router = Router::new().route("/token/{contact_id}", post(answer)).with_state(body(bytes));
+        let router = Router::new()
+            .route("/token/{contact_id}", post(answer))
+            .route("/empty", any(async || ()))
+            .with_state(body(bytes));
         Ok(axum::serve(listener, router).await?)
     })
 }

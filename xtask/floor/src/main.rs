@@ -16,6 +16,8 @@
 mod axum_answer;
 mod clocks;
 mod es256;
+mod guard;
+mod guard_delay;
 mod journal;
 mod timing;
 
@@ -71,6 +73,30 @@ enum Act {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Check tokens with a guard, for the first time and again, beside bare verifications and hashes
+    Guard {
+        /// Different tokens
+        #[arg(long, default_value_t = 4_000)]
+        tokens: u32,
+        /// Rounds; each figure is the median of them
+        #[arg(long, default_value_t = 9)]
+        rounds: u32,
+    },
+    /// Keep marks as a guard does, and say what memory they take
+    GuardMarks {
+        /// How many
+        #[arg(long, default_value_t = 100_000)]
+        marks: u32,
+    },
+    /// Measure how long a revoked token is still taken by a guard on the network
+    GuardDelay {
+        /// The line that `procura demo --json` printed
+        #[arg(long)]
+        demo: PathBuf,
+        /// How many tokens to revoke
+        #[arg(long, default_value_t = 100)]
+        times: u32,
+    },
     /// Compare the time that refusals take
     Timing {
         /// The line that `procura demo --json` printed: ask that server. Without it: the engine alone
@@ -98,6 +124,9 @@ fn act(act: Act) -> Result<(), Failure> {
         Act::Es256 { signatures } => say(&es256::measure(signatures)?),
         Act::Journal { dir, batch, batches } => say(&journal::measure(&dir, batch, batches)?),
         Act::Written { data } => say(&journal::written(&data)?),
+        Act::Guard { tokens, rounds } => say(&guard::measure(tokens, rounds)?),
+        Act::GuardMarks { marks } => say(&guard::marks(marks)?),
+        Act::GuardDelay { demo, times } => say(&guard_delay::measure(&demo, times)?),
         Act::Timing { demo, samples } => say(&timing::compare(demo.as_deref(), samples)?),
     }
 }

@@ -106,6 +106,28 @@ const KNOWN: &[Known] = &[
     known("large_import_s", "Importing 1,000,000 changed mandates while serving", "s", 1, Open),
     known("large_import_in_force_s", "From the end of that command to in force", "s", 2, AtMost(5.0)),
     known("large_import_rss_mb", "Resident memory after it", "MB", 0, Open),
+    known("guard_token_bytes", "An access token with three clients", "bytes", 0, Open),
+    known("es256_verification_cpu_us", "Part: an ES256 verification, CPU", "us", 1, Open),
+    known("guard_fresh_check_cpu_us", "A guard's check of a token it never saw, CPU", "us", 1, Open),
+    known("guard_fresh_share", "The verification's share of that", "", 2, AtLeast(0.85)),
+    known("guard_sha256_cpu_us", "Part: SHA-256 of the token's bytes, CPU", "us", 2, Open),
+    known("guard_repeated_check_cpu_us", "A guard's check of a token it saw before, CPU", "us", 2, Open),
+    known("guard_repeated_beyond_hash_us", "That beyond the SHA-256", "us", 2, AtMost(1.0)),
+    known("guard_marks_resident_mb", "100,000 marks in a guard, resident memory", "MB", 1, AtMost(10.0)),
+    known("guard_marks_table_mb", "Of that the table", "MB", 1, Open),
+    known(
+        "guard_delay_median_ms",
+        "From the answer to /revoke to the guard's refusal, median",
+        "ms",
+        2,
+        Open,
+    ),
+    known("guard_delay_longest_ms", "The same, the longest of 100", "ms", 2, AtMost(5_000.0)),
+    known("axum_empty_cpu_us", "Part: an empty axum answer, CPU", "us", 1, Open),
+    known("introspection_cpu_us", "/introspect, warm, CPU", "us", 1, Open),
+    known("introspection_share", "The empty answer's share of that", "", 2, AtLeast(0.5)),
+    known("forward_auth_cpu_us", "/forward-auth, warm, CPU", "us", 1, Open),
+    known("forward_auth_share", "The empty answer's share of that", "", 2, AtLeast(0.5)),
 ];
 
 impl Known {

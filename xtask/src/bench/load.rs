@@ -72,11 +72,21 @@ pub(super) struct Paced {
 pub(super) fn full(
     bench: &Bench,
     store: &Store,
+    target: (SocketAddr, &str),
+    size: (u32, u32),
+) -> Result<Full, Failure> {
+    full_with(bench, &contact_tokens(store), target, size)
+}
+
+/// Sends the requests of a [`script`] in turn, as fast as answers come.
+pub(super) fn full_with(
+    bench: &Bench,
+    requests: &str,
     (address, cores): (SocketAddr, &str),
     (connections, seconds): (u32, u32),
 ) -> Result<Full, Failure> {
     let script = bench.folder.path().join("wrk.lua");
-    write_private(&script, &lua(store))?;
+    write_private(&script, requests)?;
     let mut command = on_cores(&bench.generators.wrk, Some(cores));
     let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
     command.args(["--threads", "1", "--connections", &connections, "--duration", &duration]);
@@ -90,27 +100,36 @@ pub(super) fn full(
     };
     if bad > 0.0 || answers == 0.0 {
         return Err(Failure::wrong(format!(
-            "{bad} of {answers} answers were no tokens, or never came:\n{out}"
+            "{bad} of {answers} answers were not as asked for, or never came:\n{out}"
         )));
     }
     Ok(Full { answers, per_s: answers / micros * 1e6, p50_ms: p50 / 1e3, p99_ms: p99 / 1e3 })
 }
 
-/// The requests are written once, so that the generator has little to do.
-fn lua(store: &Store) -> String {
-    let mut text = String::from("local requests, turn = {}, 0\nlocal contacts = {\n");
+fn contact_tokens(store: &Store) -> String {
+    let mut text = String::from("  local contacts = {\n");
     for contact in store.asked() {
-        let _ = writeln!(text, "  \"{contact}\",");
+        let _ = writeln!(text, "    \"{contact}\",");
     }
     let authorization = basic(APPLICATION, &store.secret);
     let _ = write!(
         text,
-        "}}\n\
-         function init(args)\n\
+        "  }}\n\
+         \x20 local headers = {{ [\"Authorization\"] = \"{authorization}\" }}\n\
          \x20 for number, contact in ipairs(contacts) do\n\
-         \x20   local headers = {{ [\"Authorization\"] = \"{authorization}\" }}\n\
          \x20   requests[number] = wrk.format(\"POST\", \"/token/\" .. contact, headers)\n\
-         \x20 end\n\
+         \x20 end\n"
+    );
+    script(&text)
+}
+
+/// A script of wrk's whose `fill` puts what is to be asked into `requests`. They are written once, so that
+/// the generator has little to do.
+pub(super) fn script(fill: &str) -> String {
+    format!(
+        "local requests, turn = {{}}, 0\n\
+         function init(args)\n\
+         {fill}\
          end\n\
          function request()\n\
          \x20 turn = turn % #requests + 1\n\
@@ -123,8 +142,7 @@ fn lua(store: &Store) -> String {
          \x20   latency:percentile(50), latency:percentile(99) }}\n\
          \x20 io.write(\"measured \", table.concat(numbers, \" \"), \"\\n\")\n\
          end\n"
-    );
-    text
+    )
 }
 
 /// Asks for random contacts at so many requests a second, whatever comes back.

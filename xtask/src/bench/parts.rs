@@ -69,13 +69,15 @@ pub(super) fn written(bench: &Bench, data: &Path) -> Result<Written, Failure> {
     Ok(Written { records: number("records")?, batches: number("batches")?, bytes: number("bytes")? })
 }
 
-fn floor(bench: &Bench, arguments: &[&str]) -> Result<Value, Failure> {
+/// What `procura-floor` says, on the server's core.
+pub(super) fn floor(bench: &Bench, arguments: &[&str]) -> Result<Value, Failure> {
     let mut command = on_cores(&bench.floor, Some(&bench.cores.server));
     let line = process::ask(command.args(arguments))
         .ok_or_else(|| Failure::wrong(format!("procura-floor {} did not end well", arguments[0])))?;
     serde_json::from_str(&line).map_err(|error| Failure::wrong(format!("procura-floor: {error}")))
 }
 
-fn number(value: &Value, name: &str) -> Result<f64, Failure> {
+/// A figure that it told.
+pub(super) fn number(value: &Value, name: &str) -> Result<f64, Failure> {
     value[name].as_f64().ok_or_else(|| Failure::wrong(format!("procura-floor told no {name}")))
 }

@@ -66,9 +66,14 @@ pub(super) struct Store {
 impl Store {
     /// Makes one in a folder of its own.
     pub(super) fn make(bench: &Bench, name: &str, size: Size) -> Result<Self, Failure> {
+        Self::make_with(bench, name, size, "")
+    }
+
+    /// The same, with these lines at the end of its configuration.
+    pub(super) fn make_with(bench: &Bench, name: &str, size: Size, more: &str) -> Result<Self, Failure> {
         let folder = bench.folder.path().join(name);
         std::fs::create_dir_all(&folder).map_err(|error| unwritten(&folder, &error))?;
-        let procura = Procura::init(&bench.server, &folder)?;
+        let procura = Procura::init_with(&bench.server, &folder, more)?;
         eprintln!("making a directory of {} contacts", size.contacts);
         for (noun, file) in write(&folder, size)? {
             procura.import(noun, &file)?;

@@ -47,9 +47,14 @@ pub(crate) fn refusal() -> Act {
     answer(400, &[("Procura-Reference", "AAAAAAAAAAAAAAAAAAAAAA")], body)
 }
 
+/// The metadata that the server publishes.
+pub(crate) fn metadata() -> Act {
+    answer(200, &[], serde_json::to_string(&procura_protocol::metadata::Metadata::new(ISSUER)).unwrap())
+}
+
 /// A request that came, and when.
 pub(crate) struct Seen {
-    pub(crate) path: String,
+    pub(crate) request: Request<Bytes>,
     pub(crate) at: Duration,
 }
 
@@ -80,7 +85,26 @@ impl Fake {
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|seen| seen.path.clone()).collect()
+        self.seen.lock().unwrap().iter().map(|seen| seen.request.uri().path().to_owned()).collect()
+    }
+
+    /// The request of this number, from 0.
+    pub(crate) fn request(&self, number: usize) -> Request<Bytes> {
+        self.seen.lock().unwrap()[number].request.clone()
+    }
+
+    /// The token that a request asks about, in its form, or calls with, in its header.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        let in_form = |request: &Request<Bytes>| {
+            let body = String::from_utf8(request.body().to_vec()).unwrap();
+            body.split_once("&token=").map(|(_, token)| token.to_owned())
+        };
+        let in_header = |request: &Request<Bytes>| {
+            let header = request.headers().get("authorization")?.to_str().unwrap();
+            header.strip_prefix("Bearer ").map(str::to_owned)
+        };
+        seen.iter().filter_map(|seen| in_form(&seen.request).or_else(|| in_header(&seen.request))).collect()
     }
 
     /// The times between one request and the next.
@@ -93,7 +117,7 @@ impl Fake {
 impl Transport for Fake {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let at = now() - self.started;
-        self.seen.lock().unwrap().push(Seen { path: request.uri().path().to_owned(), at });
+        self.seen.lock().unwrap().push(Seen { request, at });
         let act = self.script.lock().unwrap().pop_front().expect("a request that the script does not know");
         tokio::time::sleep(self.latency).await;
         match act {

@@ -2,9 +2,12 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+mod api;
 mod fake;
 mod id_tokens;
+mod introspection;
 mod retries;
+mod revocation;
 mod token_source;
 #[cfg(feature = "reqwest")]
 mod wire;

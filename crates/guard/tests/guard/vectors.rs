@@ -176,7 +176,7 @@ async fn judge(file: &File, expected: &Expected, answer: Response, called: usize
     }
     let start = format!("Bearer realm=\"{}\"", file.realm);
     let challenged = challenge.as_ref().is_some_and(|challenge| challenge.starts_with(&start));
-    if status == 401 && !challenged || challenge.is_some() && !challenged {
+    if !challenged && (status == 401 || challenge.is_some()) {
         return Err(format!("{challenge:?}"));
     }
     if status == 503 && text(RETRY_AFTER).is_none() {

@@ -88,7 +88,8 @@ One object a line, always with the same members: seq, at, kind, reference, appli
 clients, id_token_jti, access_token_jti, expires_at, kid, cause, actor, hash. Times are RFC 3339 in UTC, \
 hashes hexadecimal; what a record does not have, or what was erased, is null. `cause` begins with a code; \
 of a refusal by the rule the parts that clients missed follow; of a change the code is record and action, \
-and a resource's id follows. `kid` holds two when the tokens were signed by different keys, the ID token's \
+and a resource's id follows, or of a revoked token what guards are told of it, or `all`. `actor` is uid:USER at \
+the command line, server, application:ID, or contact:ID through application:ID. `kid` holds two when the tokens were signed by different keys, the ID token's \
 first.";
 
 const VERIFY_HELP: &str = "\
@@ -171,24 +172,29 @@ fn tail(Tail { lines, follow, place, json }: &Tail) -> Outcome {
 }
 
 fn explain(Explain { reference, place, json }: &Explain) -> Outcome {
-    let (desk, reader) = (Desk::open(place)?, reader(place)?);
-    for entry in reader.entries_back().map_err(failed)? {
+    let desk = Desk::open(place)?;
+    let (entry, record) = find(place, *reference)?;
+    let sentences = sentences(&record);
+    let told = told(&desk, &[entry])?.pop().ok_or_else(|| Failure::unavailable("no record came back"))?;
+    match json.form() {
+        Form::Json => output::json_line(&json!({ "record": told, "explanation": sentences })),
+        Form::Text => output::line(&format!("{}\n\n{}", told.lines(), sentences.join("\n"))),
+    }
+}
+
+/// The record of the answer that had that reference.
+pub(super) fn find(place: &Place, reference: RandomId) -> Result<(Entry, Record), Failure> {
+    for entry in reader(place)?.entries_back().map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let record = decode(&entry)?;
         let found = match &record {
-            Record::Issued(issued) => issued.reference == *reference,
-            Record::Refused(refused) => refused.reference == *reference,
+            Record::Issued(issued) => issued.reference == reference,
+            Record::Refused(refused) => refused.reference == reference,
             _ => false,
         };
-        if !found {
-            continue;
+        if found {
+            return Ok((entry, record));
         }
-        let sentences = sentences(&record);
-        let told = told(&desk, &[entry])?.pop().ok_or_else(|| Failure::unavailable("no record came back"))?;
-        return match json.form() {
-            Form::Json => output::json_line(&json!({ "record": told, "explanation": sentences })),
-            Form::Text => output::line(&format!("{}\n\n{}", told.lines(), sentences.join("\n"))),
-        };
     }
     Err(Failure::refused(format_args!(
         "no record has the reference {reference}: is it of this server, and copied whole?"
@@ -257,6 +263,6 @@ fn failed(error: JournalError) -> Failure {
     wiring::journal_failed(&error)
 }
 
-fn reference(text: &str) -> Result<RandomId, String> {
+pub(super) fn reference(text: &str) -> Result<RandomId, String> {
     RandomId::parse(text).map_err(|error| error.to_string())
 }

@@ -55,14 +55,24 @@ fn check(Check { place, json }: &Check) -> Outcome {
         };
         rows.push(json!({ "setting": setting.path, "value": value, "from": origin }));
     }
+    let policies =
+        values.forward_auth.iter().map(|told| (told.path(), told.summary(), told.origin.to_string()));
+    let policies: Vec<_> = policies.collect();
+    for (setting, value, origin) in &policies {
+        rows.push(json!({ "setting": setting, "value": value, "from": origin }));
+    }
     match json.form() {
         Form::Json => {
-            let all: serde_json::Map<_, _> = values
-                .iter()
-                .map(|(path, value, origin)| {
-                    (path.to_owned(), json!({ "value": value, "from": origin.to_string() }))
-                })
-                .collect();
+            let all: serde_json::Map<_, _> =
+                values
+                    .iter()
+                    .map(|(path, value, origin)| {
+                        (path.to_owned(), json!({ "value": value, "from": origin.to_string() }))
+                    })
+                    .chain(policies.iter().map(|(path, value, origin)| {
+                        (path.clone(), json!({ "value": value, "from": origin }))
+                    }))
+                    .collect();
             output::json_line(&all)
         }
         Form::Text => {

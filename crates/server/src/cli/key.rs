@@ -121,14 +121,19 @@ fn revoke(TakeOut { kid, compromised, plain }: &TakeOut) -> Outcome {
              so with --compromised; to change keys without that, `procura key rotate`",
         ));
     }
-    let desk = Desk::open(&plain.place)?;
+    take_out(&plain.place, plain.json, kid, None)
+}
+
+/// Takes a compromised key out, with every token that it signed.
+pub(super) fn take_out(place: &Place, json: Json, kid: &str, reason: Option<String>) -> Outcome {
+    let desk = Desk::open(place)?;
     let encryption = desk.encryption()?;
-    let revoked = desk.block_on(desk.keeper(&encryption).revoke(&desk.context(None), kid));
+    let revoked = desk.block_on(desk.keeper(&encryption).revoke(&desk.context(reason), kid));
     match revoked.map_err(|error| key_failed(&error))? {
         Revoke::Revoked => {
             desk.record_changes();
-            let value = json!({ "kid": kid, "result": "revoked" });
-            plain.json.form().print(&format!("{kid}: revoked; the tokens that it signed are dead"), &value)
+            let value = serde_json::json!({ "kid": kid, "result": "revoked" });
+            json.form().print(&format!("{kid}: revoked; the tokens that it signed are dead"), &value)
         }
         Revoke::AlreadyGone => Err(Failure::refused(format_args!("{kid} is out already"))),
         Revoke::JournalKey => {

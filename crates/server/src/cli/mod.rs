@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod key;
 mod record;
+mod revoke;
 mod secret;
 mod serve;
 mod status;
@@ -46,6 +47,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "trust", command: record::trust, run: record::run_trust },
     Entry { name: "resource", command: record::resource, run: record::run_resource },
     Entry { name: "key", command: key::command, run: key::run },
+    Entry { name: "revoke", command: revoke::command, run: revoke::run },
     Entry { name: "audit", command: audit::command, run: audit::run },
     Entry { name: "token", command: token::command, run: token::run },
     Entry { name: "completions", command: completions::command, run: completions::run },

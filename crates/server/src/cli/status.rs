@@ -30,6 +30,8 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     let served = desk.is_served()?;
     let counts: Map<_, _> =
         status.counts.iter().map(|(entity, count)| (entity.to_string(), json!(count))).collect();
+    let by_kind: Map<_, _> =
+        status.marks_by_kind.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
     match json.form() {
         Form::Json => output::json_line(&json!({
             "data_dir": desk.data(),
@@ -40,6 +42,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
             "schema": status.schema,
             "counts": counts,
             "marks": status.marks,
+            "marks_by_kind": by_kind,
             "changes": status.changes,
             "last_change": status.last_change.0,
         })),
@@ -55,7 +58,13 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
             let counts =
                 status.counts.iter().map(|(entity, count)| (format!("{entity}s"), count.to_string()));
             members.extend(counts);
-            members.push(("revocation marks".to_owned(), status.marks.to_string()));
+            let kinds: Vec<String> =
+                status.marks_by_kind.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            let marks = match kinds.is_empty() {
+                true => status.marks.to_string(),
+                false => format!("{} ({})", status.marks, kinds.join(", ")),
+            };
+            members.push(("revocation marks".to_owned(), marks));
             let members: Vec<(&str, Option<&str>)> =
                 members.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))).collect();
             output::line(&output::pairs(members.into_iter()))

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::reference::{Kind, RESERVED_TABLE, SETTINGS, Setting, TABLES, nearest, setting};
-use super::{ConfigError, Origin, Values};
+use super::{ConfigError, Origin, Values, forward_auth};
 
 /// No configuration is longer; what is, is another file.
 const LONGEST: u64 = 1 << 20;
@@ -27,7 +27,7 @@ pub(super) fn read(values: &mut Values, path: &Path) -> Result<(), ConfigError> 
     read_text(values, path, &text)
 }
 
-fn read_text(values: &mut Values, path: &Path, text: &str) -> Result<(), ConfigError> {
+pub(super) fn read_text(values: &mut Values, path: &Path, text: &str) -> Result<(), ConfigError> {
     let at = |offset: usize| Origin::File(path.to_owned(), line_of(text, offset));
     let root = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
@@ -37,6 +37,10 @@ fn read_text(values: &mut Values, path: &Path, text: &str) -> Result<(), ConfigE
         let (name, origin) = (key.get_ref().as_ref(), at(key.span().start));
         match value.get_ref() {
             DeValue::Table(_) if name == RESERVED_TABLE => return Err(reserved(&origin)),
+            DeValue::Table(table) if name == forward_auth::TABLE => {
+                values.forward_auth = forward_auth::read(table, &at)?;
+            }
+            _ if name == forward_auth::TABLE => return Err(nameless(&origin)),
             DeValue::Table(table) if TABLES.iter().any(|known| known.name == name) => {
                 for (key, value) in table {
                     let origin = at(key.span().start);
@@ -44,7 +48,7 @@ fn read_text(values: &mut Values, path: &Path, text: &str) -> Result<(), ConfigE
                 }
             }
             DeValue::Table(_) => {
-                let names = TABLES.iter().map(|table| table.name);
+                let names = TABLES.iter().map(|table| table.name).chain([forward_auth::TABLE]);
                 return Err(unknown(&origin, &format!("[{name}] is no table"), nearest(name, names)));
             }
             _ => take(values, name, value, origin)?,
@@ -101,7 +105,7 @@ fn beside(file: &Path, text: &str) -> String {
     }
 }
 
-fn unknown(origin: &Origin, what: &str, near: Option<&str>) -> ConfigError {
+pub(super) fn unknown(origin: &Origin, what: &str, near: Option<&str>) -> ConfigError {
     let hint = near.map_or_else(
         || "; `procura config reference` has them all".to_owned(),
         |near| format!("; did you mean {near}?"),
@@ -115,6 +119,10 @@ fn reserved(origin: &Origin) -> ConfigError {
         "[tls] is kept for listeners with TLS, which this version does not have: remove the table and let \
          something in front end TLS",
     )
+}
+
+fn nameless(origin: &Origin) -> ConfigError {
+    ConfigError::new(origin, "forward_auth must be tables with names, for instance [forward_auth.quotes]")
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -5,6 +5,7 @@
 
 pub(crate) mod environment;
 mod file;
+pub(crate) mod forward_auth;
 pub(crate) mod reference;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use procura_client::Issuer;
+use procura_http::forward_auth::Policy;
 
 use reference::{Default, Kind, SETTINGS, Setting};
 
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// What is logged.
     pub(crate) log: Log,
+    /// What proxies may let through.
+    pub(crate) forward_auth: Vec<Policy>,
 }
 
 /// `[tokens]`.
@@ -78,6 +82,8 @@ pub(crate) struct Limits {
     pub(crate) body_seconds: u64,
     pub(crate) idle_seconds: u64,
     pub(crate) drain_seconds: u64,
+    pub(crate) token_marks_per_application: u32,
+    pub(crate) revocations_per_minute: u32,
 }
 
 /// `[log]`.
@@ -135,6 +141,8 @@ pub(crate) struct Values {
     set: BTreeMap<&'static str, (String, Origin)>,
     /// As it was given: a path need not be text.
     data_flag: Option<PathBuf>,
+    /// Policies, which only a file can tell.
+    pub(crate) forward_auth: Vec<forward_auth::Told>,
 }
 
 /// Where a value came from.
@@ -163,7 +171,7 @@ impl fmt::Display for Origin {
 
 impl Values {
     fn defaults() -> Values {
-        let mut values = Values { set: BTreeMap::new(), data_flag: None };
+        let mut values = Values { set: BTreeMap::new(), data_flag: None, forward_auth: Vec::new() };
         for setting in SETTINGS {
             if let Default::Toml(text) = setting.default {
                 values.set(setting.path, text.trim_matches('"').to_owned(), Origin::Default);
@@ -205,6 +213,7 @@ impl Values {
         // Every value was checked when it came in, so what is missing here is missing from the table.
         let whole = |path: &str| self.whole(path).ok_or_else(|| ConfigError::absent(path));
         let size = |path: &str| whole(path).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        let number = |path: &str| whole(path).map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         let text = |path: &str| self.text(path).ok_or_else(|| ConfigError::absent(path));
         Ok(Config {
             issuer: self.text("issuer").map(str::to_owned),
@@ -232,11 +241,14 @@ impl Values {
                 body_seconds: whole("limits.body_seconds")?,
                 idle_seconds: whole("limits.idle_seconds")?,
                 drain_seconds: whole("limits.drain_seconds")?,
+                token_marks_per_application: number("limits.token_marks_per_application")?,
+                revocations_per_minute: number("limits.revocations_per_minute")?,
             },
             log: Log {
                 level: text("log.level")?.to_owned(),
                 format: if text("log.format")? == "json" { LogFormat::Json } else { LogFormat::Text },
             },
+            forward_auth: self.forward_auth.iter().map(|told| told.policy.clone()).collect(),
         })
     }
 }
@@ -304,6 +316,8 @@ mod tests {
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!((config.tokens.lifetime, config.tokens.max_access_token_bytes), (3600, 7000));
         assert_eq!((config.limits.connections, config.limits.drain_seconds), (10_000, 30));
+        let budget = (config.limits.token_marks_per_application, config.limits.revocations_per_minute);
+        assert_eq!(budget, (10_000, 600));
         assert!(config.data.is_none() && config.issuer.is_none());
     }
 

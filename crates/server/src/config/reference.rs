@@ -187,6 +187,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Seconds that requests under way have to finish when the server stops.",
     },
     Setting {
+        path: "limits.token_marks_per_application",
+        kind: Kind::Whole { min: 1, max: 100_000 },
+        default: Default::Toml("10000"),
+        about: "Marks on single tokens that one application may have. Beyond them they become one mark on the\n\
+                application: all of its tokens of before are dead, and nobody else's.",
+    },
+    Setting {
+        path: "limits.revocations_per_minute",
+        kind: Kind::Whole { min: 1, max: 1_000_000 },
+        default: Default::Toml("600"),
+        about: "Tokens that one application may revoke in a minute. Requests beyond them are answered with 429.",
+    },
+    Setting {
         path: "log.level",
         kind: Kind::Filter,
         default: Default::Toml("\"info\""),
@@ -233,6 +246,7 @@ pub(crate) fn reference() -> String {
             }
         }
     }
+    text.push_str(super::forward_auth::REFERENCE);
     text.push_str(
         "\n# Listeners with TLS will be described in [tls]. This version has none and refuses the table;\n\
          # let something in front end TLS.\n",

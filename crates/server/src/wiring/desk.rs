@@ -75,6 +75,11 @@ impl Desk {
         Keeper { administration: &self.store, encryption, settings: self.key_settings() }
     }
 
+    /// How many marks on tokens an application may have, as configured.
+    pub(crate) fn most_token_marks(&self) -> u32 {
+        self.config.limits.token_marks_per_application
+    }
+
     /// Whether a server works on the folder.
     pub(crate) fn is_served(&self) -> Result<bool, Failure> {
         folder::is_served(&self.data)

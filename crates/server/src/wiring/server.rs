@@ -97,7 +97,8 @@ impl Bound {
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
-        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone())
+        let policies = installation.config.forward_auth.clone();
+        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), policies)
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
         let mut tasks = JoinSet::new();
@@ -234,8 +235,8 @@ async fn engine(
         issuer: issuer.into(),
         lifetime: i64::try_from(installation.config.tokens.lifetime).unwrap_or(i64::MAX),
         longest_lifetime: super::LONGEST_LIFETIME,
-        token_marks_per_application: 10_000,
-        revocations_per_minute: 600,
+        token_marks_per_application: installation.config.limits.token_marks_per_application,
+        revocations_per_minute: installation.config.limits.revocations_per_minute,
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };

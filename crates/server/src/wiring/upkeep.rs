@@ -91,6 +91,7 @@ async fn sweep(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
             continue;
         }
         let now = installation.clock.now();
+        engine.revocations().sweep(now.seconds());
         let recorded = ChangeSeq(engine.journal().last_change());
         let before = UnixMillis(now.0.saturating_sub(CHANGES_KEPT_MS));
         let swept = match installation.store.sweep_marks(now).await {

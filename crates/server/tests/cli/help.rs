@@ -1,6 +1,6 @@
 use crate::support::run;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "init",
     "serve",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 15] = [
     "trust",
     "resource",
     "key",
+    "revoke",
     "audit",
     "token",
     "completions",

@@ -9,6 +9,7 @@ mod help;
 mod import;
 mod init;
 mod record;
+mod revoke;
 mod serve;
 #[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;

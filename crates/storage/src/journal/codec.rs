@@ -427,8 +427,7 @@ mod tests {
     fn a_change_of_before_is_written_and_read_as_it_was_and_has_no_second_form() {
         let plain = Record::Changed(changed(Actor::Operator { uid: 1_000 }, Entity::Mandate, None));
         let bytes = encoded(&plain);
-        let written =
-            [0x31, 99, 100, 0x80, 0xE0, 0x82, 0xE7, 0x97, 0x68, 0xE9, 0x07, Entity::Mandate.code(), 3, 5, 6];
+        let written = [0x31, 99, 100, 0x80, 0xB0, 0x83, 0xC5, 0x98, 0x68, 0xE9, 0x07, 4, 3, 5, 6];
         assert_eq!(bytes, written);
         assert_eq!(decode(&written), Ok(plain));
         let mut second = bytes.clone();

@@ -28,7 +28,7 @@ use thiserror::Error;
 pub use encryption::KeyEncryption;
 pub use keeper::Keeper;
 pub use life::KeySettings;
-pub use ring::LiveKeys;
+pub use ring::{LiveKeys, published};
 
 /// A key could not be made, kept or opened. Blame: ours, or the operator's who configured the key
 /// encryption key; the text says which.

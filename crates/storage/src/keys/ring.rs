@@ -41,8 +41,6 @@ impl LiveKeys {
     /// was registered for it is answered with 503, and nothing goes on signing that should not.
     pub fn publish(&self, records: &[KeyRecord]) {
         let tokens = records.iter().filter(|record| record.purpose == KeyPurpose::Token);
-        let published: Vec<Jwk> =
-            tokens.clone().filter(|record| is_public(record.state)).filter_map(public).collect();
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let mut signing = Vec::new();
         for record in tokens.filter(|record| record.state == KeyState::Signing) {
@@ -56,7 +54,7 @@ impl LiveKeys {
             }
         }
         let keys = signing.iter().map(|(no, key)| RingKey::new(no.0, key.clone())).collect();
-        match KeyRing::new(keys, Jwks::new(published)) {
+        match KeyRing::new(keys, published(records)) {
             Ok(ring) => self.ring.store(Arc::new(ring)),
             Err(error) => tracing::error!(%error, "the key set can't be written"),
         }
@@ -67,6 +65,12 @@ impl LiveKeys {
         let key = seal::open(&self.encryption, record)?;
         Ok(key.map(|key| SigningKey::new(key, &self.pool)))
     }
+}
+
+/// The keys that a token of this installation may be verified with: those of its JWKS.
+pub fn published(records: &[KeyRecord]) -> Jwks {
+    let tokens = records.iter().filter(|record| record.purpose == KeyPurpose::Token);
+    Jwks::new(tokens.filter(|record| is_public(record.state)).filter_map(public))
 }
 
 fn is_public(state: KeyState) -> bool {

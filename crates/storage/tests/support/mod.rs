@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use procura_jose::digest::sha256;
+use procura_protocol::mark::MarkSubject;
 use procura_protocol::time::UnixMillis;
 use procura_storage::SqliteDirectory;
 use procura_storage::directory::{Source, connect_reader};
@@ -14,6 +16,7 @@ use procura_store::Clock;
 use procura_store::administration::{Administration, ChangeContext, Put};
 use procura_store::change::{Actor, Entity};
 use procura_store::fields::{Key, Row};
+use procura_store::mark::{MarkKind, subject_text};
 use procura_store::records::RandomId;
 use tempfile::TempDir;
 
@@ -106,6 +109,11 @@ pub(crate) fn row(entity: Entity, pairs: &[(&str, &str)]) -> Row {
 
 pub(crate) fn key(entity: Entity, parts: &[&str]) -> Key {
     Key::read(entity, parts).unwrap()
+}
+
+/// What guards are told of a mark on one id.
+pub(crate) fn subject(kind: MarkKind, id: &str) -> MarkSubject {
+    MarkSubject(sha256(subject_text(kind, id, None).as_bytes()))
 }
 
 /// A connection past everything that the program does.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use procura_engine::token_id::access_token_jti;
+use procura_protocol::mark::MarkSubject;
 use procura_storage::journal::Entry;
 use procura_store::administration::Administration as _;
-use procura_store::change::Entity;
+use procura_store::change::{Actor, Entity};
 use procura_store::journal::{AskedFor, Changed, Issued, Missed, Record, Refused};
+use procura_store::records::ApplicationNo;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -63,7 +65,7 @@ fn numbers(record: &Record) -> Vec<(Entity, u32)> {
             }
             all
         }
-        Record::Changed(changed) => parties(changed),
+        Record::Changed(changed) => parties(changed).into_iter().chain(actors(changed.actor)).collect(),
         Record::AuthenticationFailures(_) | Record::Started(_) => Vec::new(),
     }
 }
@@ -73,7 +75,32 @@ fn parties(changed: &Changed) -> Vec<(Entity, u32)> {
     match changed.entity {
         Entity::Mandate => vec![(Entity::Contact, changed.number), (Entity::Client, changed.client)],
         Entity::Trust => vec![(Entity::Application, changed.number), (Entity::Client, changed.client)],
+        Entity::Token if changed.number == 0 => Vec::new(),
+        Entity::Token => vec![(Entity::Application, changed.number)],
         entity => vec![(entity, changed.number)],
+    }
+}
+
+/// Who did it, as far as the directory names them.
+fn actors(actor: Actor) -> Vec<(Entity, u32)> {
+    match actor {
+        Actor::Operator { .. } | Actor::Server => Vec::new(),
+        Actor::Application { application } => vec![(Entity::Application, application.0)],
+        Actor::Contact { contact, application } => {
+            vec![(Entity::Contact, contact.0), (Entity::Application, application.0)]
+        }
+    }
+}
+
+fn actor(actor: Actor, names: &Names) -> String {
+    let known = |entity, number| name(names, entity, number).unwrap_or_else(|| "(erased)".to_owned());
+    let application = |no: ApplicationNo| format!("application:{}", known(Entity::Application, no.0));
+    match actor {
+        Actor::Operator { .. } | Actor::Server => actor.to_string(),
+        Actor::Application { application: no } => application(no),
+        Actor::Contact { contact, application: no } => {
+            format!("contact:{} through {}", known(Entity::Contact, contact.0), application(no))
+        }
     }
 }
 
@@ -136,8 +163,8 @@ fn of_refusal(plain: Told, refused: &Refused, names: &Names) -> Told {
 fn of_change(plain: Told, changed: &Changed, names: &Names) -> Told {
     let mut told = Told {
         kind: "changed",
-        cause: Some(cause(changed, None)),
-        actor: Some(changed.actor.to_string()),
+        cause: Some(cause(changed, token(changed).as_deref())),
+        actor: Some(actor(changed.actor, names)),
         ..plain
     };
     for (entity, number) in parties(changed) {
@@ -153,6 +180,15 @@ fn of_change(plain: Told, changed: &Changed, names: &Names) -> Told {
         }
     }
     told
+}
+
+/// Which token, as guards are told it.
+fn token(changed: &Changed) -> Option<String> {
+    match (changed.entity, changed.token) {
+        (_, Some(subject)) => Some(MarkSubject(subject).to_string()),
+        (Entity::Token, None) => Some("all".to_owned()),
+        _ => None,
+    }
 }
 
 fn cause(changed: &Changed, name: Option<&str>) -> String {
@@ -195,5 +231,25 @@ impl Told {
             ("cause", self.cause.as_deref()),
         ];
         output::pairs(members.into_iter().filter(|(_, value)| value.is_some()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use procura_store::records::ContactNo;
+
+    use super::*;
+
+    #[test]
+    fn who_acted_for_whom_is_told_by_name_as_long_as_it_is_known() {
+        let (contact, application) = (ContactNo(5), ApplicationNo(7));
+        let mut names: Names = BTreeMap::from([((Entity::Application, 7), Some("app_klapp".to_owned()))]);
+        assert_eq!(actor(Actor::Application { application }, &names), "application:app_klapp");
+        let for_contact = Actor::Contact { contact, application };
+        assert_eq!(actors(for_contact), [(Entity::Contact, 5), (Entity::Application, 7)]);
+        assert_eq!(actor(for_contact, &names), "contact:(erased) through application:app_klapp");
+        names.insert((Entity::Contact, 5), Some("CON1".to_owned()));
+        assert_eq!(actor(for_contact, &names), "contact:CON1 through application:app_klapp");
+        assert_eq!(actor(Actor::Operator { uid: 3 }, &names), "uid:3");
     }
 }

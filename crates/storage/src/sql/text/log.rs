@@ -15,7 +15,7 @@ statements! {
     INSERT_MARK = "INSERT INTO mark (kind, subject, number, client_no, version, keep_until, application) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     COUNT_MARKS = "SELECT kind, count(*) FROM mark GROUP BY kind ORDER BY kind";
-    IS_MARKED = "SELECT 1 FROM mark WHERE subject = $1 LIMIT 1";
+    IS_MARKED = "SELECT seq FROM mark WHERE subject = $1 LIMIT 1";
     TOKENS_OF_APPLICATION = "SELECT count(*), max(keep_until) FROM mark WHERE application = $1 AND kind = 1";
     DELETE_TOKENS_OF_APPLICATION = "DELETE FROM mark WHERE application = $1 AND kind = 1";
     SWEEP_MARKS = "DELETE FROM mark WHERE keep_until < $1";

@@ -1,0 +1,62 @@
+//! The way to one server: transport, clocks, randomness, and what its metadata say.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use procura_jose::Random;
+
+use crate::answer::check_status;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::issuer::Issuer;
+use crate::kept::Kept;
+use crate::metadata::{ServerMetadata, parse_metadata_response};
+use crate::retry::{self, Judge, Patience};
+use crate::transport::Transport;
+
+pub(crate) struct Asking<T> {
+    transport: T,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    metadata: Kept<ServerMetadata>,
+}
+
+impl<T: Transport> Asking<T> {
+    pub(crate) fn new(transport: T, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Asking<T> {
+        Asking { transport, clock, random, metadata: Kept::new() }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Sends a request until an answer with status 200 came, or there is no more point in it.
+    pub(crate) async fn send(
+        &self,
+        patience: Patience,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Error> {
+        self.send_judged(patience, request, check_status).await
+    }
+
+    /// The same with another idea of what a success is.
+    pub(crate) async fn send_judged(
+        &self,
+        patience: Patience,
+        request: Request<Bytes>,
+        judge: Judge,
+    ) -> Result<Response<Bytes>, Error> {
+        retry::send(&self.transport, self.random.as_ref(), patience, request, judge).await
+    }
+
+    /// The server's metadata, at most five minutes old.
+    pub(crate) async fn metadata(
+        &self,
+        request: Request<Bytes>,
+        issuer: &Issuer,
+    ) -> Result<Arc<ServerMetadata>, Error> {
+        let fetch = async { parse_metadata_response(self.send(Patience::SHORT, request).await?, issuer) };
+        Ok(self.metadata.get(self.clock(), None, fetch).await?.0)
+    }
+}

@@ -8,6 +8,10 @@ default:
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
 
+# the demo with an API behind a guard, and the commands to try it
+example *ARGS:
+    cargo xtask example {{ARGS}}
+
 # every check there is; `just test --install` gets what it needs first
 test *ARGS:
     cargo xtask test {{ARGS}}

@@ -1,8 +1,9 @@
-//! `procura demo --json`, started on a free port and stopped again: the server that verifiers in other
-//! languages and the contract fuzzer talk to.
+//! `procura demo --json`, started and stopped again: the server that verifiers in other languages, the
+//! contract fuzzer and the example talk to.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
@@ -19,20 +20,25 @@ use crate::workspace::{Profile, Workspace};
 const READY: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(45);
 
-/// A running demo in a throw-away folder. It goes, with the folder, when this is dropped.
+/// A running demo. It goes when this is dropped, and so does its folder if that is a throw-away one.
 pub(crate) struct Demo {
     server: Tied,
     lines: Receiver<String>,
     announced: Announced,
-    folder: TempDir,
+    folder: PathBuf,
+    throw_away: Option<TempDir>,
 }
 
 /// What a command of our own needs of the line that the demo prints; the verifiers read all of it.
 #[derive(Deserialize)]
 pub(crate) struct Announced {
     pub(crate) base_url: String,
+    pub(crate) issuer: String,
     pub(crate) application_id: String,
     pub(crate) application_secret: String,
+    pub(crate) payments_resource_id: String,
+    pub(crate) payments_resource_secret: String,
+    pub(crate) data_dir: PathBuf,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) refused_contacts: Vec<Contact>,
 }
@@ -44,7 +50,8 @@ pub(crate) struct Contact {
 }
 
 impl Demo {
-    /// Builds the server, starts it and waits until it has said that it is ready.
+    /// Builds the server, starts it on a free port in a throw-away folder, and waits until it has said that
+    /// it is ready.
     pub(crate) fn start(workspace: &Workspace) -> Result<Self, Failure> {
         Self::start_as(workspace, Profile::Dev)
     }
@@ -53,14 +60,22 @@ impl Demo {
     pub(crate) fn start_as(workspace: &Workspace, profile: Profile) -> Result<Self, Failure> {
         let folder =
             tempfile::Builder::new().prefix("procura-demo-").tempdir().map_err(|error| unusable(&error))?;
-        let mut command = Tied::command(workspace.server(profile)?);
-        command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("data"));
-        command.current_dir(folder.path()).stdout(Stdio::piped());
-        command.stderr(File::create(log(folder.path())).map_err(|error| unusable(&error))?);
+        let mut demo = Self::start_in(folder.path(), &workspace.server(profile)?, 0)?;
+        demo.throw_away = Some(folder);
+        Ok(demo)
+    }
+
+    /// Starts a server in a folder that is there for this user alone; port 0 is a free one.
+    pub(crate) fn start_in(folder: &Path, server: &Path, port: u16) -> Result<Self, Failure> {
+        let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port).to_string();
+        let mut command = Tied::command(server);
+        command.args(["demo", "--json", "--listen", &listen, "--data"]).arg(folder.join("data"));
+        command.current_dir(folder).stdout(Stdio::piped());
+        command.stderr(File::create(log(folder)).map_err(|error| unusable(&error))?);
         let mut server = Tied::spawn("procura demo", &mut command)?;
         let lines = lines_of(&mut server);
         let Ok(line) = lines.recv_timeout(READY) else {
-            let said = process::tail(&log(folder.path()), 40);
+            let said = process::tail(&log(folder), 40);
             let limit = READY.as_secs();
             return Err(Failure::wrong(format!(
                 "procura demo was not ready after {limit} s; it said:\n{said}"
@@ -69,8 +84,8 @@ impl Demo {
         let announced = serde_json::from_str(&line)
             .map_err(|error| Failure::wrong(format!("procura demo announced something else: {error}")))?;
         // The folder is ours alone (0700), so the secrets in this line stay where they are.
-        fs::write(folder.path().join("demo.json"), line).map_err(|error| unusable(&error))?;
-        Ok(Self { server, lines, announced, folder })
+        fs::write(folder.join("demo.json"), line).map_err(|error| unusable(&error))?;
+        Ok(Self { server, lines, announced, folder: folder.to_owned(), throw_away: None })
     }
 
     /// The line it printed, parsed.
@@ -80,33 +95,41 @@ impl Demo {
 
     /// The file that holds the line it printed.
     pub(crate) fn file(&self) -> PathBuf {
-        self.folder.path().join("demo.json")
+        self.folder.join("demo.json")
     }
 
     /// A folder for whoever talks to it, gone with it.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Ends it as a service manager would: it must finish well, and must have printed nothing but its line.
     pub(crate) fn stop(self) -> Result<(), Failure> {
-        let log = log(self.folder.path());
+        let log = log(&self.folder);
         self.server
             .stop(STOP)
             .map_err(|failure| Failure::wrong(format!("{failure}; it said:\n{}", process::tail(&log, 40))))?;
-        match self.lines.recv() {
+        let silent = match self.lines.recv() {
             Ok(line) => Err(Failure::wrong(format!("procura demo printed more than one line: {line}"))),
             Err(_) => Ok(()),
-        }
+        };
+        drop(self.throw_away);
+        silent
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&mut self) -> Result<bool, Failure> {
+        Ok(self.server.wait(Duration::ZERO)?.is_none())
     }
 
     /// Its last words, for the report of a check that failed against it.
     pub(crate) fn last_words(&self) -> String {
-        process::tail(&log(self.folder.path()), 40)
+        process::tail(&log(&self.folder), 40)
     }
 }
 
-fn lines_of(server: &mut Tied) -> Receiver<String> {
+/// What it prints, line by line as it comes.
+pub(crate) fn lines_of(server: &mut Tied) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     if let Some(out) = server.child().stdout.take() {
         thread::spawn(move || {

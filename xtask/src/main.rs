@@ -21,6 +21,7 @@ mod contract;
 mod crash;
 mod demo;
 mod deny;
+mod example;
 mod foreign;
 mod forward_auth;
 mod fuzz;
@@ -29,6 +30,7 @@ mod pages;
 mod process;
 mod procura;
 mod steps;
+mod story;
 mod test;
 mod timing;
 mod tools;
@@ -64,6 +66,18 @@ enum Act {
     },
     /// Install what the checks need from outside, and nothing else
     Install,
+    /// Start the demo and an API behind a guard, say what to try, and stop both at Ctrl-C
+    Example {
+        /// Build without optimisations, which is faster
+        #[arg(long)]
+        dev: bool,
+        /// Port of the demo; the API has the next one
+        #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..65535))]
+        port: u16,
+        /// Instead run the README's commands on free ports, and compare every status with what it says
+        #[arg(long, conflicts_with_all = ["dev", "port"])]
+        check: bool,
+    },
     /// Hold the drawing of the layers against the manifests
     Layers,
     /// Check bans, licences and sources of all dependencies
@@ -150,6 +164,11 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             return Ok(test::run_all(&workspace, &test::Options { install, quick }));
         }
         Act::Install => say(tools::install(&workspace))?,
+        Act::Example { check: true, .. } => say(story::check(&workspace))?,
+        Act::Example { dev, port, check: false } => {
+            let profile = if dev { workspace::Profile::Dev } else { workspace::Profile::Release };
+            example::run(&workspace, profile, port)?;
+        }
         Act::Layers => say(layers::check(&workspace))?,
         Act::Deny => say(deny::check(&workspace))?,
         Act::Advisories => say(deny::advisories(&workspace))?,

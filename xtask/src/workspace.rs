@@ -75,6 +75,11 @@ impl Workspace {
         self.program("procura-server", "procura", profile)
     }
 
+    /// Builds the example of an API and says where it is.
+    pub(crate) fn payments(&self, profile: Profile) -> Result<PathBuf, Failure> {
+        self.program("procura-example-payments", "procura-example-payments", profile)
+    }
+
     /// Builds the program that measures the parts and says where it is.
     pub(crate) fn floor(&self, profile: Profile) -> Result<PathBuf, Failure> {
         self.program("procura-floor", "procura-floor", profile)

@@ -22,6 +22,7 @@ mod tests;
 use std::env;
 use std::error::Error;
 use std::fs;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::routing::{get, post};
@@ -34,16 +35,26 @@ use tokio::signal::unix::{SignalKind, signal};
 use ledger::Ledger;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     // What the guard has to say, for instance that it lost touch with the server, goes through `tracing`.
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let Settings { issuer, resource_id, secret, listen } = Settings::from_environment()?;
 
     // [readme
     let guard = Guard::connect(Resource::new(&issuer, resource_id, &secret)?);
     // readme]
 
-    let listener = TcpListener::bind(&listen).await?;
+    let listener = TcpListener::bind(&listen).await.map_err(|error| format!("{listen}: {error}"))?;
     let address = listener.local_addr()?;
     // It listens at once. Until keys and revocations have come, every call is answered 503.
     let ready = guard.clone();

@@ -66,10 +66,10 @@ impl Quote {
 // [readme
 pub(crate) async fn ask(
     acting: ActingFor<CanTrade>,
-    // readme]
     State(books): State<Arc<Books>>,
     Sent(asked): Sent<Asked>,
 ) -> Result<(StatusCode, Json<Quote>), Problem> {
+    // readme]
     let Asked { sell, buy, sell_amount } = asked;
     if sell == buy {
         return Err(Problem::invalid("sell and buy are the same currency."));

@@ -15,8 +15,8 @@ use crate::presented_token::PresentedToken;
 use crate::resource_auth::Caller;
 use crate::{Engine, Unavailable, rule};
 
-/// Seconds by which a token's `iat` and `nbf` may lie ahead of this clock.
-const LEEWAY: i64 = 5;
+/// Seconds by which clocks may be apart: of `iat` and `nbf` here, of `exp` at guards.
+pub(crate) const LEEWAY: i64 = 5;
 
 /// A token that is in force, for whoever asked.
 pub struct ActiveToken(Arc<PresentedToken>);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use procura_protocol::ids::APPLICATION_PREFIX;
-use procura_store::records::{Resource, SecretHash};
+use procura_store::records::{Resource, ResourceNo, SecretHash};
 use procura_store::{Directory, Journal, Store};
 
 use crate::application_auth::{AuthenticatedApplication, NotAuthenticated, Presented, fitting};
@@ -34,6 +34,19 @@ impl AuthenticatedResource {
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
+
+    /// What is needed to ask later whether it may go on.
+    pub fn listening(&self) -> ListeningResource {
+        ListeningResource { no: self.resource.no, secret: self.secret }
+    }
+}
+
+/// A resource that was authenticated a while ago, without the directory of then: what goes on for long must
+/// not keep that in memory.
+#[derive(Clone, Copy)]
+pub struct ListeningResource {
+    no: ResourceNo,
+    secret: SecretHash,
 }
 
 /// Who may ask about tokens: of their own.
@@ -101,9 +114,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
     /// # Errors
     ///
     /// [`Unavailable`] when the directory can't be confirmed.
-    pub fn may_still_listen(&self, resource: &AuthenticatedResource) -> Result<bool, Unavailable> {
+    pub fn may_still_listen(&self, resource: &ListeningResource) -> Result<bool, Unavailable> {
         let directory = self.store.directory()?;
-        let now = directory.resource_by_number(resource.resource.no);
+        let now = directory.resource_by_number(resource.no);
         Ok(now.is_some_and(|now| now.active && now.secrets.contains(&resource.secret)))
     }
 }

@@ -61,9 +61,11 @@ impl FollowedMarks {
         MarkView::new(self.capacity, everything())
     }
 
-    /// All marks anew.
+    /// All marks anew, perhaps of another process that is a moment behind: only its own heartbeat says up to
+    /// when nothing is missing.
     pub(crate) fn replace(&self, view: MarkView) {
         let mut held = self.write();
+        self.cut_off();
         let former = std::mem::replace(&mut *held, view);
         self.generation.fetch_add(1, Ordering::Release);
         self.swept_at.store(NOTHING_SWEPT, Ordering::Release);

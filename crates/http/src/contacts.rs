@@ -125,6 +125,8 @@ async fn change<S: Store, J: Journal>(
     if !is_json(&head.headers) {
         return Err(api_answer::not_json());
     }
+    // The body may have taken seconds to come, and what was revoked meanwhile changes nothing any more.
+    app.still_passes(head).await?;
     let precondition = if_match(&head.headers).map_err(api_answer::bad_request)?;
     let (update, faults) = ContactUpdate::parse(&body).map_err(api_answer::not_an_update)?;
     let update = checked(update, faults).map_err(|faults| api_answer::bad_fields(&faults))?;

@@ -51,8 +51,8 @@ async fn listen<S: Store, J: Journal>(app: Arc<App<S, J>>, head: &Parts) -> Resu
     let full = || answer::refuse_with(ErrorCode::TemporarilyUnavailable);
     let place = app.places.take(resource.resource().no).ok_or_else(full)?;
     // Only so many get everything at once: after a start all guards come, and each has it in memory.
-    let turn = app.places.turn(WAIT).await.ok_or_else(full)?;
-    let stream = EventStream::new(Arc::clone(&app), resource, known, (place, turn));
+    let turn = app.places.turn(resource.resource().no, WAIT).await.ok_or_else(full)?;
+    let stream = EventStream::new(Arc::clone(&app), resource.listening(), known, (place, turn));
     let mut response = answer::secret_json(Vec::new());
     *response.body_mut() = Body::new(stream);
     let headers = response.headers_mut();

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use procura_engine::resource_auth::AuthenticatedResource;
+use procura_engine::resource_auth::ListeningResource;
 use procura_protocol::events::{
     HEARTBEAT, HEARTBEAT_SECONDS, Heartbeat, MARKS, MOST_MARKS_IN_EVENT, Marks, Position, SNAPSHOT, Snapshot,
     ToldMark, frame,
@@ -30,11 +30,15 @@ use crate::routes::App;
 
 /// An answer ends then, so that the clocks of both sides never drift apart by much within one.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// Who has not taken in by then what there was at the beginning, makes room for others.
+const LONGEST_TURN: Duration = Duration::from_secs(30);
+/// When to look again after the directory was confirmed before this answer began, and not since.
+const SOON: Duration = Duration::from_millis(100);
 
 /// `GET /events`, from its first event to its last.
 pub(super) struct EventStream<S, J> {
     app: Arc<App<S, J>>,
-    resource: AuthenticatedResource,
+    resource: ListeningResource,
     /// Up to where the guard knows, or will when all that is ready was sent.
     known: Option<Position>,
     /// When this answer began.
@@ -45,7 +49,10 @@ pub(super) struct EventStream<S, J> {
     /// To be sent after them.
     heartbeat: Option<Heartbeat>,
     drained: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Held until what there was at the beginning has been told.
     turn: Option<Turn>,
+    /// Whether it was looked at all for what there is.
+    looked: bool,
     _place: Place,
 }
 
@@ -61,7 +68,7 @@ struct Ready {
 impl<S: Store, J: Journal> EventStream<S, J> {
     pub(super) fn new(
         app: Arc<App<S, J>>,
-        resource: AuthenticatedResource,
+        resource: ListeningResource,
         known: Option<Position>,
         (place, turn): (Place, Turn),
     ) -> EventStream<S, J> {
@@ -77,6 +84,7 @@ impl<S: Store, J: Journal> EventStream<S, J> {
             ready: Ready::default(),
             heartbeat: None,
             turn: Some(turn),
+            looked: false,
             _place: place,
         }
     }
@@ -86,7 +94,7 @@ impl<S: Store, J: Journal> EventStream<S, J> {
         let engine = &self.app.engine;
         let age = engine.monotonic().saturating_sub(self.began);
         // The confirmation is older than the look at the version: that is what may be promised.
-        let confirmed = age.saturating_sub(engine.directory_age());
+        let confirmed = age.checked_sub(engine.directory_age());
         let listens = engine.may_still_listen(&self.resource);
         let version = engine.directory().map(|directory| directory.version());
         match engine.revocations().since(self.known.as_ref()) {
@@ -99,12 +107,17 @@ impl<S: Store, J: Journal> EventStream<S, J> {
             }
         }
         let number = self.after().number;
-        self.heartbeat = match version {
-            Ok(version) if with_heartbeat => Some(Heartbeat {
+        self.looked = true;
+        self.heartbeat = match (version, confirmed) {
+            (Ok(version), Some(confirmed)) if with_heartbeat => Some(Heartbeat {
                 number,
                 version: version.0,
                 age_ms: u64::try_from(confirmed.as_millis()).unwrap_or(u64::MAX),
             }),
+            (Ok(_), None) if with_heartbeat => {
+                self.ticks.reset_after(SOON);
+                None
+            }
             _ => None,
         };
         age < LONGEST && listens.unwrap_or(true)
@@ -130,7 +143,9 @@ impl<S: Store, J: Journal> EventStream<S, J> {
             self.marks_event()
         } else {
             // All was told: the next guard may have its turn.
-            self.turn = None;
+            if self.looked {
+                self.turn = None;
+            }
             let heartbeat = self.heartbeat.take()?;
             json(&heartbeat).map(|data| frame(HEARTBEAT, None, &data))
         };
@@ -178,6 +193,10 @@ impl<S: Store, J: Journal> Body for EventStream<S, J> {
         let stream = self.get_mut();
         loop {
             if stream.drained.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            let age = stream.app.engine.monotonic().saturating_sub(stream.began);
+            if stream.turn.is_some() && age > LONGEST_TURN {
                 return Poll::Ready(None);
             }
             if let Some(event) = stream.event() {

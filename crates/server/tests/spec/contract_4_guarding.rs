@@ -1,17 +1,21 @@
 //! Contract, chapter 4: what is refused before anything is looked at. Every route stands behind the guard.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use procura_protocol::events::ToldMark;
 use procura_protocol::mark::MarkKind;
+use procura_protocol::time::UnixSeconds;
 use procura_store::change::Entity;
 use procura_testkit::world::{APPLICATION, ISSUER, RESOURCE};
 use procura_testkit::{Answer, DiskApp, TestApp, World};
 use serde_json::json;
 
 use crate::contract_4_world::{
-    ADA, ALDER, BEN, app, assert_error, get, mandate, path, signed, token, with_token,
+    ADA, ALDER, BEN, app, assert_error, get, held, mandate, path, signed, token, with_token,
 };
 use crate::support::{assert_refused, without_body};
 
@@ -202,4 +206,26 @@ async fn a_mark_on_one_token_ends_that_one_alone() {
     };
     assert_eq!(statuses(&first).await, 401);
     assert_eq!(statuses(&second).await, 503, "the guard lets it pass; a directory in memory has no records");
+}
+
+#[tokio::test]
+async fn what_was_revoked_while_the_body_came_changes_nothing_any_more() {
+    let app = app().await;
+    let (token, before) = (token(&app, ADA).await, held(&app, BEN, ALDER).await);
+    let revocations = Arc::clone(app.engine.revocations());
+    let everything = ToldMark {
+        subject: procura_jose::marks::everything(),
+        version: u64::MAX,
+        any_version: true,
+        keep_until: UnixSeconds(i64::MAX),
+        application: None,
+    };
+    // The head has passed the guard by the time that the body is asked for.
+    let body = Full::new(Bytes::from(r#"{"can_manage_payments":true}"#)).map_frame(move |frame| {
+        revocations.add(&[everything]);
+        frame
+    });
+    let request = with_token(Request::patch(path(BEN)), &token).header("content-type", "application/json");
+    assert_challenged(&app.send(request.body(Body::new(body)).unwrap()).await, "invalid_token");
+    assert_eq!(held(&app, BEN, ALDER).await, before);
 }

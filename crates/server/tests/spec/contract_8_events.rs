@@ -220,3 +220,24 @@ async fn a_last_event_id_that_is_none_is_refused() {
         assert_refused(&app.send(request(Some(wrong))).await, 400, "invalid_request");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_guards_of_a_resource_take_everything_in_at_once_and_the_next_waits_for_its_turn() {
+    let app = TestApp::new(&World::default());
+    let (mut one, _two) = (listen(&app, None).await, listen(&app, None).await);
+    assert_refused(&app.send(request(None)).await, 503, "temporarily_unavailable");
+    let (_, _) = (snapshot(&mut one).await, heartbeat(&mut one).await);
+    listen(&app, None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_everything_in_too_slowly_makes_room() {
+    let app = TestApp::new(&World::default());
+    for no in 0..1_201 {
+        app.store.mark(MarkKind::Client, (&format!("cli.{no}"), None), Version(8));
+    }
+    let mut body = listen(&app, None).await;
+    assert!(!snapshot(&mut body).await.complete);
+    app.clock.advance(Duration::from_secs(31));
+    assert_eq!(next(&mut body).await, None);
+}

@@ -238,6 +238,9 @@ async fn a_server_that_started_again_tells_everything_in_its_new_epoch() {
     let data =
         serde_json::json!({"position": position, "first": true, "complete": true, "marks": [on_contact(8)]});
     again.raw(&frame("snapshot", Some(&position), &data.to_string()));
+    assert_eq!(setting.judged().await, STALE, "another process may be a moment behind the former");
+    let heartbeat = serde_json::json!({"number": 1, "version": 9, "age_ms": 0});
+    again.raw(&frame("heartbeat", None, &heartbeat.to_string()));
     assert_eq!(setting.judged().await, REVOKED);
     assert_eq!(setting.guard.status().unwrap().marks.marks, 1, "the former epoch's marks are gone");
 }

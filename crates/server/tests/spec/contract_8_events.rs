@@ -227,7 +227,8 @@ async fn two_guards_of_a_resource_take_everything_in_at_once_and_the_next_waits_
     let (mut one, _two) = (listen(&app, None).await, listen(&app, None).await);
     assert_refused(&app.send(request(None)).await, 503, "temporarily_unavailable");
     let (_, _) = (snapshot(&mut one).await, heartbeat(&mut one).await);
-    listen(&app, None).await;
+    let mut third = listen(&app, None).await;
+    snapshot(&mut third).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,9 @@ impl Write for Captured {
 async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_caller_wrote() {
     let captured = Captured::default();
     let writer = captured.clone();
+    // Were there one subscriber alone, a place in the code that another test's thread comes to first would be
+    // asked of that thread, which has none, and would be silent from then on.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_writer(move || writer.clone())

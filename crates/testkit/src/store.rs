@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use procura_jose::digest::sha256;
+use procura_jose::marks::{everything, mark_subject};
 use procura_protocol::events::ToldMark;
-use procura_protocol::mark::{MarkKind, MarkSubject, subject_text};
+use procura_protocol::mark::MarkKind;
 use procura_store::administration::{ChangeContext, Revocation, Revoke, StoreError};
 use procura_store::changes::ChangeIfUnchanged;
 use procura_store::fields::{Key, Row};
@@ -22,14 +22,9 @@ pub struct MemoryStore {
 
 impl Default for MemoryStore {
     fn default() -> MemoryStore {
-        let revocations = Revocations::new(RandomId([7; 16]), 10_000, subject(MarkKind::All, "", None));
+        let revocations = Revocations::new(RandomId([7; 16]), 10_000, everything());
         MemoryStore { directory: Arc::default(), revocations: Arc::new(revocations), broken: Arc::default() }
     }
-}
-
-/// The subject of a mark.
-pub fn subject(kind: MarkKind, id: &str, second: Option<&str>) -> MarkSubject {
-    MarkSubject(sha256(subject_text(kind, id, second).as_bytes()))
 }
 
 impl MemoryStore {
@@ -51,11 +46,11 @@ impl MemoryStore {
     /// Adds a mark of that version, as a change would.
     pub fn mark(&self, kind: MarkKind, (id, second): (&str, Option<&str>), version: Version) {
         let application = match kind {
-            MarkKind::Application | MarkKind::Trust => Some(subject(MarkKind::Application, id, None)),
+            MarkKind::Application | MarkKind::Trust => Some(mark_subject(MarkKind::Application, id, None)),
             _ => None,
         };
         self.revocations.add(&[ToldMark {
-            subject: subject(kind, id, second),
+            subject: mark_subject(kind, id, second),
             version: version.0,
             any_version: kind.hits_any_version(),
             keep_until: procura_protocol::time::UnixSeconds(i64::MAX),

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Uri};
 use procura_guard::{
     ClientId, Clock, Guard, Jwks, KeySource, MarkSource, MarkSubject, Need, Permission, Refetch, ResourceId,
-    Settings, UnixSeconds,
+    Settings, SystemClock,
 };
 use procura_jose::digest::sha256;
 use procura_jose::{
@@ -29,7 +29,8 @@ use crate::clocks::thread_cpu;
 
 const ISSUER: &str = "https://procura.example";
 const AUDIENCE: &str = "https://payments.example";
-const NOW: UnixSeconds = UnixSeconds(1_795_402_600);
+/// Marks that the guard knows; no token is hit.
+const MARKS: u32 = 100_000;
 
 /// CPU time of each, the median of several rounds in turn.
 #[derive(Serialize)]
@@ -76,19 +77,24 @@ pub(crate) struct MarksFigures {
 /// Keeps so many marks and looks at how much more memory this process has.
 pub(crate) fn marks(count: u32) -> Result<MarksFigures, Failure> {
     let before = resident()?;
-    let mut view = MarkView::new(MarkView::USUAL_CAPACITY.max(count as usize), MarkSubject([0xff; 32]));
-    for number in 0..count {
-        let subject = MarkSubject(sha256(&number.to_le_bytes()));
-        let application = Some(MarkSubject(sha256(&(number % 1_000).to_be_bytes())));
-        let keep_until = NOW.plus(3_660);
-        view.add(&ToldMark { subject, version: number.into(), any_version: true, keep_until, application });
-    }
+    let view = view(count);
     let after = resident()?;
     Ok(MarksFigures {
         marks: view.len() as f64,
         resident_bytes: after - before,
         table_bytes: view.memory() as f64,
     })
+}
+
+fn view(count: u32) -> MarkView {
+    let mut view = MarkView::new(MarkView::USUAL_CAPACITY.max(count as usize), MarkSubject([0xff; 32]));
+    let keep_until = SystemClock::new().now().plus(3_660);
+    for number in 0..count {
+        let subject = MarkSubject(sha256(&number.to_le_bytes()));
+        let application = Some(MarkSubject(sha256(&(number % 1_000).to_be_bytes())));
+        view.add(&ToldMark { subject, version: number.into(), any_version: true, keep_until, application });
+    }
+    view
 }
 
 fn resident() -> Result<f64, Failure> {
@@ -133,8 +139,10 @@ impl Made {
     fn guard(&self) -> Guard {
         let mut settings = settings();
         settings.cache_bytes = 64 << 20;
-        let keys = Arc::new(TheseKeys(Arc::clone(&self.keys)));
-        Guard::new(settings, keys, Arc::new(NoMarks), Arc::new(Still))
+        let clock = SystemClock::new();
+        let keys = Arc::new(Held { keys: Arc::clone(&self.keys), clock });
+        let marks = Arc::new(Followed { marks: RwLock::new(view(MARKS)), clock });
+        Guard::new(settings, keys, marks, Arc::new(clock))
     }
 
     fn verify_all(&self) -> Result<(), Failure> {
@@ -182,14 +190,15 @@ fn token(key: &PrivateKey, prefix: &CompactPrefix, number: u32) -> Result<Token,
     let more = trade.with(Permission::ManagePayments);
     let clients = [("CLI100001", more), ("CLI100002", trade), ("CLI100003", more)];
     let groups = group_by_permissions(clients);
+    let now = SystemClock::new().now();
     let (contact, jti) = (format!("CON{}", 1_000_000 + number), format!("{number:022}"));
     let claims = AccessTokenClaims {
         issuer: ISSUER,
         contact_id: &contact,
         resource_id: AUDIENCE,
         application_id: "app_k7mq2vd4",
-        issued_at: NOW,
-        expires_at: NOW.plus(3_600),
+        issued_at: now,
+        expires_at: now.plus(3_600),
         token_id: &jti,
         directory_version: 63,
         mandates: &groups,
@@ -202,11 +211,15 @@ fn token(key: &PrivateKey, prefix: &CompactPrefix, number: u32) -> Result<Token,
     Ok(Token { text, headers, signature: signature.as_ref().to_vec() })
 }
 
-struct TheseKeys(Arc<Jwks>);
+/// Keys as a guard on the network has them: of a certain age, which is looked at.
+struct Held {
+    keys: Arc<Jwks>,
+    clock: SystemClock,
+}
 
-impl KeySource for TheseKeys {
+impl KeySource for Held {
     fn current(&self) -> Option<Arc<Jwks>> {
-        Some(Arc::clone(&self.0))
+        (self.clock.elapsed() < LONGEST).then(|| Arc::clone(&self.keys))
     }
 
     fn refetch<'a>(&'a self, _: &'a Arc<Jwks>) -> Refetch<'a> {
@@ -214,29 +227,24 @@ impl KeySource for TheseKeys {
     }
 }
 
-struct NoMarks;
+/// As many marks as a guard has room for, none of which hits, behind a lock, and how old they are.
+struct Followed {
+    marks: RwLock<MarkView>,
+    clock: SystemClock,
+}
 
-impl MarkSource for NoMarks {
+impl MarkSource for Followed {
     fn generation(&self) -> Option<u64> {
-        Some(0)
+        (self.clock.elapsed() < LONGEST).then_some(1)
     }
 
-    fn hits(&self, _: &[MarkSubject], _: u64) -> bool {
-        false
-    }
-}
-
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> UnixSeconds {
-        NOW
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
+    fn hits(&self, subjects: &[MarkSubject], dv: u64) -> bool {
+        self.marks.read().unwrap_or_else(PoisonError::into_inner).hits(subjects, dv)
     }
 }
+
+/// Longer than a measurement.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -6,11 +6,11 @@ use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use procura_jose::marks::mark_subject;
 use procura_protocol::events::{Heartbeat, Marks, Position, Snapshot};
 use procura_protocol::mark::MarkKind;
 use procura_store::records::Version;
 use procura_testkit::app::{basic, resource_basic};
-use procura_testkit::store::subject;
 use procura_testkit::world::{
     APPLICATION, CLIENTS, CONTACT, FOREIGN_RESOURCE, RESOURCE, RESOURCE_SECRET, SECRET,
 };
@@ -86,7 +86,7 @@ async fn everything_comes_first_and_then_a_heartbeat() {
     let first = snapshot(&mut body).await;
     assert!(first.first && first.complete);
     assert_eq!((first.position.number, first.marks.len()), (1, 1));
-    assert_eq!(first.marks[0].subject, subject(MarkKind::Contact, CONTACT, None));
+    assert_eq!(first.marks[0].subject, mark_subject(MarkKind::Contact, CONTACT, None));
     assert_eq!(heartbeat(&mut body).await, Heartbeat { number: 1, version: 7, age_ms: 0 });
     app.clock.advance(Duration::from_millis(1_200));
     assert_eq!(heartbeat(&mut body).await, Heartbeat { number: 1, version: 7, age_ms: 1_200 });
@@ -104,8 +104,8 @@ async fn a_mark_is_told_at_once_with_its_number_and_before_the_heartbeat() {
         assert_eq!((marks.from, marks.marks.len()), (number, 1));
         assert_eq!(position, Position { number, ..empty.position.clone() });
         let mark = &marks.marks[0];
-        assert_eq!(mark.subject, subject(MarkKind::Trust, APPLICATION, Some(client.0)));
-        assert_eq!(mark.application, Some(subject(MarkKind::Application, APPLICATION, None)));
+        assert_eq!(mark.subject, mark_subject(MarkKind::Trust, APPLICATION, Some(client.0)));
+        assert_eq!(mark.application, Some(mark_subject(MarkKind::Application, APPLICATION, None)));
         assert_eq!((mark.version, mark.any_version), (8, false));
     }
     assert_eq!(heartbeat(&mut body).await.number, 3);

@@ -1,9 +1,7 @@
 //! Marks as guards are told them: read in the order in which they were written, each once.
 
 use procura_protocol::events::ToldMark;
-use procura_protocol::mark::{MarkKind, MarkSubject};
 use procura_store::administration::StoreError;
-use procura_store::mark::subject_text;
 use procura_store::records::RandomId;
 use procura_store::revocations::Revocations;
 use rusqlite::Connection;
@@ -18,8 +16,7 @@ const AT_ONCE: usize = 10_000;
 
 /// No marks yet.
 pub(super) fn nothing(epoch: RandomId) -> Revocations {
-    let everything = procura_jose::digest::sha256(subject_text(MarkKind::All, "", None).as_bytes());
-    Revocations::new(epoch, CAPACITY, MarkSubject(everything))
+    Revocations::new(epoch, CAPACITY, procura_jose::marks::everything())
 }
 
 /// Adds the marks behind a place; says how far they go. Marks that were swept meanwhile are over.

@@ -1,5 +1,6 @@
 //! Marks that no change of a record makes.
 
+use procura_jose::marks::mark_subject;
 use procura_protocol::time::UnixSeconds;
 use procura_store::administration::{Revocation, Revoke, StoreError, TokenToRevoke};
 use procura_store::change::{Action, Entity};
@@ -10,7 +11,7 @@ use super::marks::mark;
 use super::put::get;
 use super::shape::{Numbers, number_of};
 use super::text::log;
-use super::writing::{Marked, Writing, subject_of};
+use super::writing::{Marked, Writing};
 use super::{CellsExt, Value, one_integer};
 
 /// Marks tokens that are out.
@@ -64,7 +65,7 @@ fn revoke_token(writing: &mut Writing<'_>, token: &TokenToRevoke) -> Result<Revo
     }
     let mut subjects = Vec::with_capacity(token.ids.len());
     for id in &token.ids {
-        let subject = subject_of(MarkKind::Token, id, None);
+        let subject = mark_subject(MarkKind::Token, id, None).0;
         if !subjects.contains(&subject)
             && one_integer(writing.sql, log::IS_MARKED, &[Value::Bytes(&subject)])?.is_none()
         {
@@ -83,7 +84,7 @@ fn revoke_token(writing: &mut Writing<'_>, token: &TokenToRevoke) -> Result<Revo
         writing.change_about(Entity::Token, Action::Revoke, numbers, Some(subject))?;
     }
     let application =
-        token.application.as_ref().map(|id| subject_of(MarkKind::Application, id.as_str(), None));
+        token.application.as_ref().map(|id| mark_subject(MarkKind::Application, id.as_str(), None).0);
     if let Some(application) = application {
         let (count, latest) = tokens_of(writing, &application)?;
         if count + subjects.len() as u64 > u64::from(token.most_of_application) {

@@ -1,10 +1,10 @@
 //! A change in the making: one transaction, one version.
 
-use procura_jose::digest::sha256;
+use procura_jose::marks::mark_subject;
 use procura_protocol::time::UnixSeconds;
 use procura_store::administration::{ChangeContext, StoreError};
 use procura_store::change::{Action, Actor, Entity};
-use procura_store::mark::{KEEP_BEYOND_EXPIRY, MarkKind, subject_text};
+use procura_store::mark::{KEEP_BEYOND_EXPIRY, MarkKind};
 use procura_store::records::Version;
 
 use super::log::{APPLICATION, CONTACT, SERVER};
@@ -27,11 +27,6 @@ pub(crate) struct Marked {
     /// Subject of the mark on the application whose tokens it hits, if it hits those of one.
     pub(crate) application: Option<[u8; 32]>,
     pub(crate) keep_until: UnixSeconds,
-}
-
-/// What guards are told of a mark.
-pub(crate) fn subject_of(kind: MarkKind, id: &str, second: Option<&str>) -> [u8; 32] {
-    sha256(subject_text(kind, id, second).as_bytes())
 }
 
 /// Runs `write` in a transaction of its own. It is committed if something changed and it was not
@@ -143,10 +138,10 @@ impl Writing<'_> {
         second: Option<&str>,
     ) -> Result<(), StoreError> {
         let application = match kind {
-            MarkKind::Application | MarkKind::Trust => Some(subject_of(MarkKind::Application, id, None)),
+            MarkKind::Application | MarkKind::Trust => Some(mark_subject(MarkKind::Application, id, None).0),
             _ => None,
         };
-        let (subject, keep_until) = (subject_of(kind, id, second), self.keep_until());
+        let (subject, keep_until) = (mark_subject(kind, id, second).0, self.keep_until());
         self.mark_subject(kind, numbers, Marked { subject, application, keep_until })
     }
 

@@ -41,8 +41,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How much is kept of verified tokens when nobody says otherwise: about 8,000 of a few clients each.
-    pub const USUAL_CACHE_BYTES: usize = 8 * 1024 * 1024;
+    /// How much is kept of verified tokens when nobody says otherwise: about 2,000 of a few clients each.
+    pub const USUAL_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
     /// Tokens of this issuer for this resource, signed with any algorithm of the server's.
     pub fn new(issuer: &str, audience: ResourceId) -> Settings {

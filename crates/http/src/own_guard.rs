@@ -11,6 +11,9 @@ use procura_guard::{
 use procura_protocol::time::UnixMillis;
 use procura_store::{Journal, Store};
 
+/// What is kept of verified tokens for each resource: a server sees those of all partners.
+const CACHE_BYTES: usize = 16 << 20;
+
 /// What stands behind the issuer in the id of the server's own API.
 const API: &str = "/api";
 
@@ -28,7 +31,8 @@ pub(crate) fn own_guard<S: Store, J: Journal>(engine: &Arc<Engine<S, J>>) -> Res
 /// A guard for tokens of this server that are for that resource.
 pub(crate) fn guard_for<S: Store, J: Journal>(engine: &Arc<Engine<S, J>>, audience: ResourceId) -> Guard {
     let here = Arc::new(Here(Arc::clone(engine)));
-    let settings = Settings::new(&engine.settings().issuer, audience);
+    let mut settings = Settings::new(&engine.settings().issuer, audience);
+    settings.cache_bytes = CACHE_BYTES;
     Guard::new(settings, Arc::clone(&here) as _, Arc::clone(&here) as _, here)
 }
 

@@ -28,11 +28,39 @@ pub struct MarkView {
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    version: u64,
+    reach: Reach,
     keep_until: u32,
     /// Place in [`Applications`], of a mark that an overflow can collapse.
     application: u32,
-    any_version: bool,
+}
+
+/// Which versions a mark hits, in eight bytes: the highest bit says all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reach(u64);
+
+impl Reach {
+    const ANY: u64 = 1 << 63;
+
+    /// A version that no directory comes to hits all: too many are refused before too few are.
+    fn new(version: u64, any: bool) -> Reach {
+        if version >= Reach::ANY {
+            Reach(u64::MAX)
+        } else {
+            Reach(version | if any { Reach::ANY } else { 0 })
+        }
+    }
+
+    fn version(self) -> u64 {
+        self.0 & !Reach::ANY
+    }
+
+    fn is_any(self) -> bool {
+        self.0 & Reach::ANY != 0
+    }
+
+    fn hits(self, dv: u64) -> bool {
+        self.is_any() || dv < self.version()
+    }
 }
 
 /// Whom marks belong to, each once, with how many marks collapse into one on it.
@@ -69,10 +97,9 @@ impl MarkView {
             _ => NOBODY,
         };
         let entry = Entry {
-            version: mark.version,
+            reach: Reach::new(mark.version, mark.any_version),
             keep_until: seconds(mark.keep_until),
             application,
-            any_version: mark.any_version,
         };
         self.insert(mark.subject, entry);
         if self.marks.len() > self.capacity {
@@ -85,9 +112,7 @@ impl MarkView {
         if self.marks.is_empty() {
             return false;
         }
-        subjects
-            .into_iter()
-            .any(|subject| self.marks.get(subject).is_some_and(|mark| mark.any_version || dv < mark.version))
+        subjects.into_iter().any(|subject| self.marks.get(subject).is_some_and(|mark| mark.reach.hits(dv)))
     }
 
     /// Forgets marks that can hit nothing any more.
@@ -110,8 +135,8 @@ impl MarkView {
     pub fn marks(&self) -> impl Iterator<Item = ToldMark> + '_ {
         self.marks.iter().map(|(subject, mark)| ToldMark {
             subject: *subject,
-            version: mark.version,
-            any_version: mark.any_version,
+            version: mark.reach.version(),
+            any_version: mark.reach.is_any(),
             keep_until: UnixSeconds(mark.keep_until.into()),
             application: self.applications.counts.get(mark.application as usize).map(|(subject, _)| *subject),
         })
@@ -146,9 +171,11 @@ impl MarkView {
         let entry = match stood {
             None => entry,
             Some(stood) => Entry {
-                version: entry.version.max(stood.version),
+                reach: Reach::new(
+                    entry.reach.version().max(stood.reach.version()),
+                    entry.reach.is_any() || stood.reach.is_any(),
+                ),
                 keep_until: entry.keep_until.max(stood.keep_until),
-                any_version: entry.any_version || stood.any_version,
                 // Told twice, it belongs to whom it belonged to.
                 application: if stood.application == NOBODY { entry.application } else { stood.application },
             },
@@ -176,7 +203,7 @@ impl MarkView {
             None => {
                 let everything = self.everything;
                 // Marks on an application came from an operator, or from a collapse.
-                self.replace(everything, |mark| mark.application == NOBODY && !mark.any_version);
+                self.replace(everything, |mark| mark.application == NOBODY && !mark.reach.is_any());
                 if self.marks.len() > self.capacity {
                     // More applications than the capacity, with one mark each.
                     self.replace(everything, |mark| mark.application != NOBODY);
@@ -189,13 +216,13 @@ impl MarkView {
     /// Puts one mark in the place of several. Theirs hit whatever the version because a token's own
     /// version is always lower than its mark's; the wider one must spare tokens that came later.
     fn replace(&mut self, wider: MarkSubject, narrower: impl Fn(&Entry) -> bool) {
-        let mut all = Entry { version: 0, keep_until: 0, application: NOBODY, any_version: false };
+        let mut all = Entry { reach: Reach::new(0, false), keep_until: 0, application: NOBODY };
         let mut found = false;
         self.marks.retain(|_, mark| {
             let goes = narrower(mark);
             if goes {
                 found = true;
-                all.version = all.version.max(mark.version);
+                all.reach = Reach::new(all.reach.version().max(mark.reach.version()), false);
                 all.keep_until = all.keep_until.max(mark.keep_until);
             }
             !goes
@@ -281,6 +308,16 @@ mod tests {
         assert!(!view.hits(&[subject(1)], 5));
         assert!(view.hits(&[subject(2)], 99));
         assert!(!view.hits(&[subject(3)], 0));
+    }
+
+    #[test]
+    fn a_version_that_no_directory_comes_to_hits_whatever_the_token_s() {
+        let mut view = MarkView::new(10, ALL);
+        view.add(&on_contact(1, u64::MAX));
+        view.add(&on_contact(2, Reach::ANY));
+        view.add(&on_contact(3, Reach::ANY - 1));
+        assert!(view.hits(&[subject(1)], u64::MAX) && view.hits(&[subject(2)], u64::MAX));
+        assert!(view.hits(&[subject(3)], Reach::ANY - 2) && !view.hits(&[subject(3)], Reach::ANY - 1));
     }
 
     #[test]

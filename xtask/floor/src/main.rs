@@ -82,8 +82,8 @@ enum Act {
         #[arg(long, default_value_t = 9)]
         rounds: u32,
     },
-    /// Keep marks as a guard does, and say what memory they take
-    GuardMarks {
+    /// Keep marks and verified tokens as a guard does, and say what memory they take
+    GuardMemory {
         /// How many
         #[arg(long, default_value_t = 100_000)]
         marks: u32,
@@ -125,7 +125,7 @@ fn act(act: Act) -> Result<(), Failure> {
         Act::Journal { dir, batch, batches } => say(&journal::measure(&dir, batch, batches)?),
         Act::Written { data } => say(&journal::written(&data)?),
         Act::Guard { tokens, rounds } => say(&guard::measure(tokens, rounds)?),
-        Act::GuardMarks { marks } => say(&guard::marks(marks)?),
+        Act::GuardMemory { marks } => say(&guard::memory(marks)?),
         Act::GuardDelay { demo, times } => say(&guard_delay::measure(&demo, times)?),
         Act::Timing { demo, samples } => say(&timing::compare(demo.as_deref(), samples)?),
     }

@@ -113,8 +113,15 @@ const KNOWN: &[Known] = &[
     known("guard_sha256_cpu_us", "Part: SHA-256 of the token's bytes, CPU", "us", 2, Open),
     known("guard_repeated_check_cpu_us", "A guard's check of a token it saw before, CPU", "us", 2, Open),
     known("guard_repeated_beyond_hash_us", "That beyond the SHA-256", "us", 2, AtMost(1.0)),
-    known("guard_marks_resident_mb", "100,000 marks in a guard, resident memory", "MB", 1, AtMost(10.0)),
-    known("guard_marks_table_mb", "Of that the table", "MB", 1, Open),
+    known(
+        "guard_resident_mb",
+        "A guard with 100,000 marks and a full cache, resident",
+        "MB",
+        1,
+        AtMost(10.0),
+    ),
+    known("guard_marks_resident_mb", "Of that the marks", "MB", 1, Open),
+    known("guard_marks_table_mb", "Their table alone", "MB", 1, Open),
     known(
         "guard_delay_median_ms",
         "From the answer to /revoke to the guard's refusal, median",

@@ -42,9 +42,10 @@ fn in_process(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
     figures.set("guard_sha256_cpu_us", hash / 1e3);
     figures.set("guard_repeated_check_cpu_us", repeated / 1e3);
     figures.set("guard_repeated_beyond_hash_us", (repeated - hash) / 1e3);
-    let value = parts::floor(bench, &["guard-marks", "--marks", MARKS])?;
-    figures.set("guard_marks_resident_mb", parts::number(&value, "resident_bytes")? / 1e6);
-    figures.set("guard_marks_table_mb", parts::number(&value, "table_bytes")? / 1e6);
+    let value = parts::floor(bench, &["guard-memory", "--marks", MARKS])?;
+    figures.set("guard_resident_mb", parts::number(&value, "resident_bytes")? / 1e6);
+    figures.set("guard_marks_resident_mb", parts::number(&value, "marks_resident_bytes")? / 1e6);
+    figures.set("guard_marks_table_mb", parts::number(&value, "marks_table_bytes")? / 1e6);
     Ok(())
 }
 

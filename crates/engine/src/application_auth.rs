@@ -1,32 +1,74 @@
 //! Which application asks, and what proves it (contract, chapter 6).
+//!
+//! One file for each kind of proof: [`secret`], [`assertion`], [`certificate`]. This one decides which of
+//! them a request brings, asks for the second factor, and alone makes an [`AuthenticatedApplication`].
+
+mod assertion;
+mod certificate;
+pub(crate) mod secret;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use procura_jose::digest::{constant_time_eq, sha256};
+use procura_protocol::application_auth::{AuthMethod, SecondFactor};
 use procura_protocol::secret::Secret;
-use procura_store::records::{Application, SecretHash};
+use procura_protocol::time::UnixMillis;
+use procura_store::records::Application;
 use procura_store::{Directory, Journal, Store};
 
 use crate::{Engine, Unavailable};
 
 /// What a request brought to prove who it is.
 #[derive(Debug)]
+pub struct Evidence<'a> {
+    /// What stands in the request.
+    pub presented: Presented<'a>,
+    /// The certificates of the connection, each as DER, the caller's own first; empty without any. That the
+    /// caller has the private key is proved; whether the certificate is right is not.
+    pub certificates: &'a [Box<[u8]>],
+    /// The path of the endpoint that is asked, for assertions that name it.
+    pub endpoint: &'static str,
+}
+
+/// What stands in a request to prove who sends it.
+#[derive(Debug)]
 pub enum Presented<'a> {
-    /// An id (of an application, or of a resource where those may ask) and a secret, by Basic or by form.
+    /// An id (of an application, or of a resource where those may ask) and a secret.
     Secret {
         /// The id as it was sent.
         id: Cow<'a, str>,
         /// The secret as it was sent.
         secret: Secret,
+        /// How: by HTTP Basic, or in the form.
+        method: AuthMethod,
+    },
+    /// A JWT that the application signed (RFC 7523 2.2).
+    Assertion {
+        /// `client_id`, if it stands beside it: then it must be the one in the assertion.
+        id: Option<Cow<'a, str>>,
+        /// The JWT as it was sent.
+        assertion: Secret,
+    },
+    /// An id and nothing else: what proves it must be the certificate of the connection.
+    IdAlone {
+        /// The id as it was sent.
+        id: Cow<'a, str>,
     },
     /// Nothing, or something that can't be read.
     Nothing,
 }
 
-/// No or wrong credentials, an unknown or a disabled application: all alike.
+/// Why nobody is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAuthenticated;
+pub enum NotAuthenticated {
+    /// No or wrong credentials, a method that is not registered, an unknown or a disabled application: all
+    /// alike.
+    Credentials,
+    /// A certificate came, and it is not one that proves this application.
+    CertificateInvalid,
+    /// A certificate must come, and none did.
+    CertificateMissing,
+}
 
 /// An application whose credentials were right at the version of the directory that it holds.
 ///
@@ -34,12 +76,13 @@ pub struct NotAuthenticated;
 ///
 /// ```compile_fail
 /// use procura_engine::application_auth::AuthenticatedApplication;
-/// let forged = AuthenticatedApplication { application: todo!(), directory: todo!() };
+/// let forged = AuthenticatedApplication { application: todo!(), directory: todo!(), bound_to: None };
 /// ```
 #[derive(Clone)]
 pub struct AuthenticatedApplication {
     application: Arc<Application>,
     directory: Arc<Directory>,
+    bound_to: Option<[u8; 32]>,
 }
 
 impl AuthenticatedApplication {
@@ -52,52 +95,118 @@ impl AuthenticatedApplication {
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
+
+    /// SHA-256 of the certificate that its tokens are to be bound to (RFC 8705 3.1), if they are.
+    pub fn bound_to(&self) -> Option<[u8; 32]> {
+        self.bound_to
+    }
+}
+
+/// An application that one proof named, before it is asked whether it is active and what else it needs.
+struct Proved {
+    application: Arc<Application>,
+    /// The certificate was the proof.
+    by_certificate: Option<[u8; 32]>,
 }
 
 impl<S: Store, J: Journal> Engine<S, J> {
     /// Finds out which application asks.
     ///
-    /// The work is the same whether the id exists or not and whichever of the secrets fits: one digest,
-    /// two comparisons.
-    pub fn authenticate_application(
+    /// For a secret the work is the same whether the id exists or not and whichever of the secrets fits.
+    pub async fn authenticate_application(
         &self,
-        presented: &Presented<'_>,
+        evidence: &Evidence<'_>,
     ) -> Result<Result<AuthenticatedApplication, NotAuthenticated>, Unavailable> {
         let directory = self.store.directory()?;
         let now = self.now()?;
-        let found = match presented {
-            Presented::Secret { id, secret } => {
-                let application = directory.application(id);
-                let fits = fitting(application.map_or(&[][..], |found| &found.secrets), secret).is_some();
-                (application.cloned(), fits)
+        match self.prove(&directory, evidence, now).await? {
+            Ok(Proved { application, by_certificate }) => {
+                let certificate = match by_certificate {
+                    Some(thumbprint) => Some(thumbprint),
+                    None => match self.second_factor(&directory, &application, evidence, now) {
+                        Ok(thumbprint) => thumbprint,
+                        Err(reason) => return Ok(Err(self.count_failure(now, true, reason))),
+                    },
+                };
+                let bound_to = certificate.filter(|_| application.registration.bound_tokens);
+                Ok(Ok(AuthenticatedApplication { application, directory, bound_to }))
             }
-            Presented::Nothing => (None, false),
+            Err((known, reason)) => Ok(Err(self.count_failure(now, known, reason))),
+        }
+    }
+
+    /// The same application on the directory of now: what is decided later in a request must not be decided
+    /// on what was true when it came. It has proved who it is already, and one that was removed or disabled
+    /// since has not.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when the directory can't be confirmed.
+    pub fn renew(
+        &self,
+        caller: &AuthenticatedApplication,
+    ) -> Result<Result<AuthenticatedApplication, NotAuthenticated>, Unavailable> {
+        let (directory, bound_to) = (self.store.directory()?, caller.bound_to);
+        let found = directory.application_by_number(caller.application.no).filter(|found| found.active);
+        let application = found.cloned().ok_or(NotAuthenticated::Credentials);
+        Ok(application.map(|application| AuthenticatedApplication { application, directory, bound_to }))
+    }
+
+    /// The active application that the request's proof is of; or whether the id that it named is known, and
+    /// why not.
+    async fn prove(
+        &self,
+        directory: &Arc<Directory>,
+        evidence: &Evidence<'_>,
+        now: UnixMillis,
+    ) -> Result<Result<Proved, (bool, NotAuthenticated)>, Unavailable> {
+        let proved = match &evidence.presented {
+            Presented::Secret { id, secret, method } => {
+                let found = directory.application(id);
+                let fits = secret::fits(found, secret, *method, now.seconds());
+                let application = found.filter(|found| fits && found.active).cloned();
+                application
+                    .map(|application| Proved { application, by_certificate: None })
+                    .ok_or((found.is_some(), NotAuthenticated::Credentials))
+            }
+            Presented::Assertion { id, assertion } => {
+                self.prove_by_assertion(directory, (id.as_deref(), assertion), evidence.endpoint, now).await?
+            }
+            Presented::IdAlone { id } => {
+                let found = directory.application(id);
+                match self.certificate_alone(directory, found, evidence.certificates, now) {
+                    Ok((application, thumbprint)) => {
+                        Ok(Proved { application, by_certificate: Some(thumbprint) })
+                    }
+                    Err(reason) => Err((found.is_some(), reason)),
+                }
+            }
+            Presented::Nothing => Err((false, NotAuthenticated::Credentials)),
         };
-        match found {
-            (Some(application), true) if application.active => {
-                Ok(Ok(AuthenticatedApplication { application, directory }))
+        Ok(proved)
+    }
+
+    /// The certificate that must come beside a secret or an assertion; `None` where none is asked for.
+    fn second_factor(
+        &self,
+        directory: &Directory,
+        application: &Arc<Application>,
+        evidence: &Evidence<'_>,
+        now: UnixMillis,
+    ) -> Result<Option<[u8; 32]>, NotAuthenticated> {
+        match application.registration.second_factor {
+            SecondFactor::Ignored => Ok(None),
+            SecondFactor::Required if evidence.certificates.is_empty() => {
+                Err(NotAuthenticated::CertificateMissing)
             }
-            (application, _) => {
-                self.failures.count(now, application.is_some());
-                Ok(Err(NotAuthenticated))
+            SecondFactor::Required => {
+                self.judge_certificate(directory, application, evidence.certificates, now).map(Some)
             }
         }
     }
-}
 
-/// How many secrets are compared, always.
-const LIVE_SECRETS: usize = 2;
-
-/// The one of the live secrets that was presented, if one was; always as many comparisons.
-pub(crate) fn fitting(live: &[SecretHash], presented: &Secret) -> Option<SecretHash> {
-    let digest = sha256(presented.expose());
-    let mut fits = None;
-    for at in 0..live.len().max(LIVE_SECRETS) {
-        // Nothing hashes to zeros, so an absent secret fits nothing.
-        let hash = live.get(at).copied().unwrap_or(SecretHash([0; 32]));
-        if constant_time_eq(&hash.0, &digest) {
-            fits = Some(hash);
-        }
+    fn count_failure(&self, now: UnixMillis, known: bool, reason: NotAuthenticated) -> NotAuthenticated {
+        self.failures.count(now, known);
+        reason
     }
-    fits
 }

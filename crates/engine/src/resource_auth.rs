@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use procura_protocol::ids::APPLICATION_PREFIX;
-use procura_store::records::{Resource, ResourceNo, SecretHash};
+use procura_store::records::{RegisteredSecret, Resource, ResourceNo, SecretHash};
 use procura_store::{Directory, Journal, Store};
 
-use crate::application_auth::{AuthenticatedApplication, NotAuthenticated, Presented, fitting};
+use crate::application_auth::secret::fitting;
+use crate::application_auth::{AuthenticatedApplication, Evidence, NotAuthenticated, Presented};
 use crate::{Engine, Unavailable};
 
 /// A resource whose secret was right at the version of the directory that it holds.
@@ -76,12 +77,12 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let directory = self.store.directory()?;
         let now = self.now()?;
         let (resource, fits) = match presented {
-            Presented::Secret { id, secret } => {
+            Presented::Secret { id, secret, .. } => {
                 let resource = directory.resource(id);
-                let fits = fitting(resource.map_or(&[][..], |found| &found.secrets), secret);
+                let fits = fitting(resource.map_or(&[][..], |found| &found.secrets), secret, now.seconds());
                 (resource.cloned(), fits)
             }
-            Presented::Nothing => (None, None),
+            Presented::Assertion { .. } | Presented::IdAlone { .. } | Presented::Nothing => (None, None),
         };
         match (resource, fits) {
             (Some(resource), Some(secret)) if resource.active => {
@@ -89,22 +90,26 @@ impl<S: Store, J: Journal> Engine<S, J> {
             }
             (resource, _) => {
                 self.failures.count(now, resource.is_some());
-                Ok(Err(NotAuthenticated))
+                Ok(Err(NotAuthenticated::Credentials))
             }
         }
     }
 
     /// Finds out who asks about a token. An id that begins as those of applications do can be no other's.
-    pub fn authenticate_caller(
+    pub async fn authenticate_caller(
         &self,
-        presented: &Presented<'_>,
+        evidence: &Evidence<'_>,
     ) -> Result<Result<Caller, NotAuthenticated>, Unavailable> {
-        let is_application =
-            matches!(presented, Presented::Secret { id, .. } if id.starts_with(APPLICATION_PREFIX));
-        if is_application {
-            Ok(self.authenticate_application(presented)?.map(Caller::Application))
+        // Resources have secrets and nothing else.
+        let is_resource = match &evidence.presented {
+            Presented::Secret { id, .. } => !id.starts_with(APPLICATION_PREFIX),
+            Presented::Assertion { .. } | Presented::IdAlone { .. } => false,
+            Presented::Nothing => true,
+        };
+        if is_resource {
+            Ok(self.authenticate_resource(&evidence.presented)?.map(Caller::Resource))
         } else {
-            Ok(self.authenticate_resource(presented)?.map(Caller::Resource))
+            Ok(self.authenticate_application(evidence).await?.map(Caller::Application))
         }
     }
 
@@ -116,7 +121,11 @@ impl<S: Store, J: Journal> Engine<S, J> {
     /// [`Unavailable`] when the directory can't be confirmed.
     pub fn may_still_listen(&self, resource: &ListeningResource) -> Result<bool, Unavailable> {
         let directory = self.store.directory()?;
-        let now = directory.resource_by_number(resource.no);
-        Ok(now.is_some_and(|now| now.active && now.secrets.contains(&resource.secret)))
+        let now = self.now()?.seconds();
+        let is_live = |secret: &RegisteredSecret| {
+            secret.hash == resource.secret && secret.expires_at.is_none_or(|end| now < end)
+        };
+        let found = directory.resource_by_number(resource.no);
+        Ok(found.is_some_and(|found| found.active && found.secrets.iter().any(is_live)))
     }
 }

@@ -6,14 +6,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
 use procura_engine::application_auth::Presented;
 use procura_engine::revocation::RevokeError;
 use procura_protocol::about_token::AboutToken;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
-use procura_protocol::introspection;
+use procura_protocol::{introspection, paths};
 use procura_store::{Journal, Store};
 
 use crate::connection::read_body;
@@ -39,9 +39,11 @@ async fn answer_about<S: Store, J: Journal>(
     body: &[u8],
 ) -> Result<Response, Response> {
     let (asked, presented) = shape(head, body).map_err(|message| answer::refuse(&message))?;
+    let evidence = credentials::evidence(presented, head, paths::INTROSPECT);
     let caller = app
         .engine
-        .authenticate_caller(&presented)
+        .authenticate_caller(&evidence)
+        .await
         .map_err(answer::unavailable)?
         .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
     let found = app.engine.introspect(&caller, &asked.token).map_err(answer::unavailable)?;
@@ -68,20 +70,22 @@ async fn end_token<S: Store, J: Journal>(
     body: &[u8],
 ) -> Result<Response, Response> {
     let (asked, presented) = shape(head, body).map_err(|message| answer::refuse(&message))?;
+    let evidence = credentials::evidence(presented, head, paths::REVOKE);
     let application = app
         .engine
-        .authenticate_application(&presented)
+        .authenticate_application(&evidence)
+        .await
         .map_err(answer::unavailable)?
         .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
     match app.engine.revoke(&application, &asked.token).await {
-        Ok(()) => Ok(empty(StatusCode::OK)),
+        Ok(()) => Ok(answer::empty(StatusCode::OK)),
         Err(RevokeError::IdToken) => Err(answer::refuse_with(ErrorCode::UnsupportedTokenType)),
         Err(RevokeError::NotTheirs) => Err(answer::refuse(&AuthErrorMessage::new(
             ErrorCode::InvalidGrant,
             "This token was issued to another application. Only that one can revoke it.",
         ))),
         Err(RevokeError::Budget { retry_after }) => {
-            let mut response = empty(StatusCode::TOO_MANY_REQUESTS);
+            let mut response = answer::empty(StatusCode::TOO_MANY_REQUESTS);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
             Err(response)
         }
@@ -107,13 +111,4 @@ fn shape<'a>(head: &Parts, body: &'a [u8]) -> Result<(AboutToken<'a>, Presented<
     let in_form = std::mem::take(&mut asked.credentials);
     let presented = credentials::from_header_or_form(&head.headers, in_form)?;
     Ok((asked, presented))
-}
-
-/// An answer without a body.
-fn empty(status: StatusCode) -> Response {
-    let mut response = answer::secret_json(Vec::new());
-    *response.status_mut() = status;
-    response.headers_mut().remove(CONTENT_TYPE);
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    response
 }

@@ -4,9 +4,13 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use hyper::ext::ReasonPhrase;
 use procura_engine::Unavailable;
+use procura_engine::application_auth::NotAuthenticated;
 use procura_engine::contact_token::Refusal;
 use procura_protocol::contact_token::MAX_CLIENTS;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
@@ -49,6 +53,36 @@ pub(crate) fn refuse(message: &AuthErrorMessage) -> Response {
         }
         _ => {}
     }
+    response
+}
+
+/// What a caller gets to see on the contract's own endpoints when it is not authenticated (contract, chapter
+/// 1). The standard endpoints answer `invalid_client`, whatever the reason.
+pub(crate) fn not_authenticated(reason: NotAuthenticated) -> Response {
+    match reason {
+        NotAuthenticated::Credentials => refuse_with(ErrorCode::InvalidClient),
+        NotAuthenticated::CertificateInvalid => {
+            with_reason(refuse_with(ErrorCode::CertificateInvalid), "SSL Certificate Error")
+        }
+        NotAuthenticated::CertificateMissing => {
+            let status = StatusCode::from_u16(496).unwrap_or(StatusCode::UNAUTHORIZED);
+            with_reason(empty(status), "SSL Certificate Required")
+        }
+    }
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = secret_json(Vec::new());
+    *response.status_mut() = status;
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response
+}
+
+/// Names the status on HTTP/1.1, where no registry does.
+fn with_reason(mut response: Response, reason: &'static str) -> Response {
+    response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));
     response
 }
 

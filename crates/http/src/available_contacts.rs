@@ -3,6 +3,7 @@
 mod slots;
 mod stream;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,14 @@ use http::header::LINK;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request};
 use procura_engine::Unavailable;
-use procura_engine::application_auth::{AuthenticatedApplication, Presented};
+use procura_engine::application_auth::{AuthenticatedApplication, Evidence};
 use procura_engine::available_contacts::{AvailableContacts, AvailableContactsError};
+use procura_protocol::contact_token::{FormCredentials, ShapeError};
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_protocol::form::Form;
 use procura_protocol::parameters::{Taken, classify};
 use procura_protocol::paths;
+use procura_protocol::secret::Secret;
 use procura_store::{Journal, Store};
 
 use crate::routes::App;
@@ -29,7 +32,8 @@ use stream::ContactIds;
 /// How long a second list of the same application waits for the first.
 const WAIT: Duration = Duration::from_secs(10);
 
-const TAKEN: &[&str] = &["page", "page_size"];
+/// A GET has no form: an application without a secret names itself in the query, where a secret is refused.
+const TAKEN: &[&str] = &["page", "page_size", "client_id", "client_assertion", "client_assertion_type"];
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 /// One page of the list.
@@ -51,17 +55,22 @@ pub(crate) async fn get<S: Store, J: Journal>(
 }
 
 async fn list<S: Store, J: Journal>(app: &Arc<App<S, J>>, head: &Parts) -> Result<Response, Response> {
-    let page = read_page(head.uri.query().unwrap_or_default())
-        .map_err(|text| answer::refuse(&AuthErrorMessage::new(ErrorCode::InvalidRequest, text)))?;
-    let presented = credentials::from_header(&head.headers);
-    let number = admit(app, &presented).await?.application().no;
+    let invalid = |text| answer::refuse(&AuthErrorMessage::new(ErrorCode::InvalidRequest, text));
+    let query = read_query(head.uri.query().unwrap_or_default()).map_err(invalid)?;
+    let page = read_page(&query).map_err(invalid)?;
+    let presented = credentials::from_header_or_form(&head.headers, in_query(&query)?)
+        .map_err(|bad| answer::refuse(&AuthErrorMessage::from(bad)))?;
+    let evidence = credentials::evidence(presented, head, paths::AVAILABLE_CONTACTS);
+    let application = authenticate(app, &evidence).await?;
+    let number = application.application().no;
     let slot = app
         .slots
         .take(number, WAIT)
         .await
         .ok_or_else(|| answer::refuse_with(ErrorCode::TemporarilyUnavailable))?;
     // The turn may have taken seconds to come: what is listed is decided on the directory of now.
-    let application = admit(app, &presented).await?;
+    let application = app.engine.renew(&application).map_err(answer::unavailable)?;
+    let application = admit(app, application.map_err(answer::not_authenticated)?).await?;
     let contacts = find(app, application).await.map_err(answer::unavailable)?;
     let total = contacts.len();
     let (skip, take) =
@@ -78,16 +87,20 @@ async fn list<S: Store, J: Journal>(app: &Arc<App<S, J>>, head: &Parts) -> Resul
     Ok(response)
 }
 
+/// Who asks.
+async fn authenticate<S: Store, J: Journal>(
+    app: &Arc<App<S, J>>,
+    evidence: &Evidence<'_>,
+) -> Result<AuthenticatedApplication, Response> {
+    let application = app.engine.authenticate_application(evidence).await.map_err(answer::unavailable)?;
+    admit(app, application.map_err(answer::not_authenticated)?).await
+}
+
 /// Who asks, if they may.
 async fn admit<S: Store, J: Journal>(
     app: &Arc<App<S, J>>,
-    presented: &Presented<'_>,
+    application: AuthenticatedApplication,
 ) -> Result<AuthenticatedApplication, Response> {
-    let application = app
-        .engine
-        .authenticate_application(presented)
-        .map_err(answer::unavailable)?
-        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
     app.engine.may_list_contacts(&application).await.map_err(|error| match error {
         AvailableContactsError::NotTrusted { reference } => {
             answer::with_reference(answer::refuse_with(ErrorCode::UnauthorizedClient), reference)
@@ -110,20 +123,38 @@ async fn find<S: Store, J: Journal>(
     })
 }
 
-/// Either parameter turns paging on; a value out of bounds, repeated, or a parameter that means
-/// something elsewhere is refused.
-fn read_page(query: &str) -> Result<Option<Page>, String> {
+/// A parameter that is repeated, or means something elsewhere, is refused.
+fn read_query(query: &str) -> Result<Form<'_>, String> {
     let form = Form::parse(query.as_bytes()).map_err(|error| format!("The query can't be read: {error}."))?;
     for (name, _) in form.iter() {
         if let Taken::RegisteredNotTaken(name) = classify(name, TAKEN) {
             return Err(format!("This endpoint does not take the parameter '{name}'. Leave it out."));
         }
     }
+    Ok(form)
+}
+
+/// What the query says about who asks. An empty value must not come to mean that none is there.
+fn in_query<'a>(query: &'a Form<'_>) -> Result<FormCredentials<'a>, Response> {
+    let text = |name: &'static str| match query.get(name) {
+        Some("") => Err(answer::refuse(&ShapeError::Empty(name).into())),
+        value => Ok(value),
+    };
+    Ok(FormCredentials {
+        client_id: text("client_id")?.map(Cow::Borrowed),
+        client_secret: None,
+        client_assertion: text("client_assertion")?.map(|jwt| Secret::from(jwt.to_owned())),
+        client_assertion_type: text("client_assertion_type")?.map(Cow::Borrowed),
+    })
+}
+
+/// Either parameter turns paging on; a value out of bounds is refused.
+fn read_page(form: &Form<'_>) -> Result<Option<Page>, String> {
     if form.get("page").is_none() && form.get("page_size").is_none() {
         return Ok(None);
     }
-    let number = bounded(&form, "page", 1, u32::MAX)?;
-    let size = bounded(&form, "page_size", 100, 1_000)?;
+    let number = bounded(form, "page", 1, u32::MAX)?;
+    let size = bounded(form, "page_size", 100, 1_000)?;
     Ok(Some(Page { number, size }))
 }
 
@@ -164,6 +195,7 @@ mod tests {
 
     #[test]
     fn either_parameter_turns_paging_on() {
+        let read_page = |query| read_query(query).and_then(|form| read_page(&form));
         assert_eq!(read_page(""), Ok(None));
         assert_eq!(read_page("page=3"), Ok(Some(Page { number: 3, size: 100 })));
         assert_eq!(read_page("page_size=1000"), Ok(Some(Page { number: 1, size: 1_000 })));

@@ -48,12 +48,14 @@ async fn issue<S: Store, J: Journal>(
         ContactTokenRequest::parse(body, query).map_err(|error| answer::refuse(&error.into()))?;
     let in_form = std::mem::take(&mut request.credentials);
     let presented = credentials::from_header_or_form(&head.headers, in_form)
-        .map_err(|two| answer::refuse(&AuthErrorMessage::from(two)))?;
+        .map_err(|bad| answer::refuse(&AuthErrorMessage::from(bad)))?;
+    let evidence = credentials::evidence(presented, head, paths::TOKEN_FOR_CONTACT);
     let application = app
         .engine
-        .authenticate_application(&presented)
+        .authenticate_application(&evidence)
+        .await
         .map_err(answer::unavailable)?
-        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+        .map_err(answer::not_authenticated)?;
     let contact_id = contact_id(head.uri.path());
     app.engine.contact_token(&application, &contact_id, &request).await.map_err(|error| match error {
         ContactTokenError::Refused { refusal, reference } => {

@@ -3,28 +3,58 @@
 use std::borrow::Cow;
 
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use procura_engine::application_auth::Presented;
-use procura_protocol::basic::{Authorization, read_authorization};
+use procura_engine::application_auth::{Evidence, Presented};
+use procura_protocol::application_auth::{AuthMethod, CLIENT_ASSERTION_TYPE};
+use procura_protocol::basic::{Authorization, BasicCredentials, read_authorization};
 use procura_protocol::contact_token::FormCredentials;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 
-/// Two ways to authenticate in one request (RFC 6749 2.3): refused before either is looked at.
-pub(crate) struct TwoMethods;
+/// Why what a request brought is refused before any of it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadCredentials {
+    /// Two ways to authenticate in one request (RFC 6749 2.3).
+    TwoMethods,
+    /// One of `client_assertion` and `client_assertion_type` without the other, or a type that nobody reads
+    /// here (RFC 7521 4.2).
+    AssertionType,
+}
 
-impl From<TwoMethods> for AuthErrorMessage {
-    fn from(_: TwoMethods) -> AuthErrorMessage {
-        AuthErrorMessage::new(
-            ErrorCode::InvalidRequest,
-            "Authenticate in one way: by the Authorization header or by client_id and client_secret in the form.",
-        )
+impl From<BadCredentials> for AuthErrorMessage {
+    fn from(bad: BadCredentials) -> AuthErrorMessage {
+        let text = match bad {
+            BadCredentials::TwoMethods => {
+                "Authenticate in one way: by the Authorization header, by client_id and client_secret in the \
+                 form, or by client_assertion."
+            }
+            BadCredentials::AssertionType => {
+                "Send client_assertion and client_assertion_type together, with the type \
+                 urn:ietf:params:oauth:client-assertion-type:jwt-bearer."
+            }
+        };
+        AuthErrorMessage::new(ErrorCode::InvalidRequest, text)
     }
 }
 
-/// From the header alone, for endpoints without a form.
+/// What is presented, and what the connection adds to it.
+pub(crate) fn evidence<'a>(
+    presented: Presented<'a>,
+    head: &'a Parts,
+    endpoint: &'static str,
+) -> Evidence<'a> {
+    Evidence { presented, certificates: certificates(head), endpoint }
+}
+
+/// The certificates of the connection, the caller's own first.
+fn certificates(_head: &Parts) -> &[Box<[u8]>] {
+    &[]
+}
+
+/// From the header alone, for endpoints of resources.
 pub(crate) fn from_header(headers: &HeaderMap) -> Presented<'static> {
     match read_header(headers) {
-        Authorization::Basic(basic) => Presented::Secret { id: Cow::Owned(basic.id), secret: basic.secret },
+        Authorization::Basic(basic) => by_basic(basic),
         Authorization::Absent | Authorization::OtherScheme | Authorization::Malformed => Presented::Nothing,
     }
 }
@@ -33,16 +63,44 @@ pub(crate) fn from_header(headers: &HeaderMap) -> Presented<'static> {
 pub(crate) fn from_header_or_form<'a>(
     headers: &HeaderMap,
     form: FormCredentials<'a>,
-) -> Result<Presented<'a>, TwoMethods> {
-    match (read_header(headers), form.client_id, form.client_secret) {
-        (Authorization::Absent, Some(id), Some(secret)) => Ok(Presented::Secret { id, secret }),
-        (Authorization::Absent, _, _) => Ok(Presented::Nothing),
-        (_, _, Some(_)) => Err(TwoMethods),
-        (Authorization::Basic(basic), Some(id), None) if *id != *basic.id => Err(TwoMethods),
-        (Authorization::Basic(basic), _, None) => {
-            Ok(Presented::Secret { id: Cow::Owned(basic.id), secret: basic.secret })
+) -> Result<Presented<'a>, BadCredentials> {
+    let header = read_header(headers);
+    let FormCredentials { client_id, client_secret, client_assertion, client_assertion_type } = form;
+    match (client_assertion, client_assertion_type) {
+        (None, None) => by_header_or_secret(header, client_id, client_secret),
+        (Some(_), _) if client_secret.is_some() || !matches!(header, Authorization::Absent) => {
+            Err(BadCredentials::TwoMethods)
         }
+        (Some(assertion), Some(kind)) if kind == CLIENT_ASSERTION_TYPE => {
+            Ok(Presented::Assertion { id: client_id, assertion })
+        }
+        (_, _) => Err(BadCredentials::AssertionType),
+    }
+}
+
+fn by_header_or_secret(
+    header: Authorization,
+    id: Option<Cow<'_, str>>,
+    secret: Option<procura_protocol::secret::Secret>,
+) -> Result<Presented<'_>, BadCredentials> {
+    match (header, id, secret) {
+        (Authorization::Absent, Some(id), Some(secret)) => {
+            Ok(Presented::Secret { id, secret, method: AuthMethod::ClientSecretPost })
+        }
+        (Authorization::Absent, Some(id), None) => Ok(Presented::IdAlone { id }),
+        (Authorization::Absent, None, _) => Ok(Presented::Nothing),
+        (_, _, Some(_)) => Err(BadCredentials::TwoMethods),
+        (Authorization::Basic(basic), Some(id), None) if *id != *basic.id => Err(BadCredentials::TwoMethods),
+        (Authorization::Basic(basic), _, None) => Ok(by_basic(basic)),
         (Authorization::OtherScheme | Authorization::Malformed, _, None) => Ok(Presented::Nothing),
+    }
+}
+
+fn by_basic(basic: BasicCredentials) -> Presented<'static> {
+    Presented::Secret {
+        id: Cow::Owned(basic.id),
+        secret: basic.secret,
+        method: AuthMethod::ClientSecretBasic,
     }
 }
 

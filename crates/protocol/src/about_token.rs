@@ -4,16 +4,16 @@
 use std::borrow::Cow;
 
 use crate::contact_token::FormCredentials;
-use crate::secret::Secret;
 use crate::shape::{ShapeError, read_form};
 
-const TAKEN: &[&str] = &["token", "token_type_hint", "client_id", "client_secret"];
+const TAKEN: &[&str] =
+    &["token", "token_type_hint", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
 
 /// A token that somebody asks about, as it came. Has no `Debug`: the token is a secret.
 pub struct AboutToken<'a> {
     /// `token`.
     pub token: Cow<'a, str>,
-    /// `client_id` and `client_secret`.
+    /// `client_id` and what proves it.
     pub credentials: FormCredentials<'a>,
 }
 
@@ -25,9 +25,8 @@ impl<'a> AboutToken<'a> {
         read_form(body, query, TAKEN, |name, value| {
             match name {
                 "token" => token = Some(value),
-                "client_id" => credentials.client_id = Some(value),
-                "client_secret" => credentials.client_secret = Some(Secret::from(value.into_owned())),
-                _ => {}
+                "token_type_hint" => {}
+                other => credentials.take(other, value)?,
             }
             Ok(())
         })?;

@@ -14,7 +14,15 @@ pub use crate::shape::ShapeError;
 pub const MAX_CLIENTS: usize = 64;
 
 /// The names that the form takes.
-const TAKEN: &[&str] = &["scope", "clients", "resource", "client_id", "client_secret"];
+const TAKEN: &[&str] = &[
+    "scope",
+    "clients",
+    "resource",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
 
 /// What a request asks for, beside the contact in its path. By default: everything the rule gives.
 #[derive(Debug, Default)]
@@ -25,11 +33,11 @@ pub struct ContactTokenRequest<'a> {
     pub clients: Option<Vec<ClientId>>,
     /// `resource` (RFC 8707 2): where the token is to be used; else the application's default.
     pub resource: Option<ResourceId>,
-    /// `client_id` and `client_secret`.
+    /// `client_id` and what proves it.
     pub credentials: FormCredentials<'a>,
 }
 
-/// The application's credentials in a form (RFC 6749 2.3.1, `client_secret_post`), as they came.
+/// The application's credentials in a form (RFC 6749 2.3.1, RFC 7521 4.2), as they came.
 ///
 /// An id that no application can have is a matter of authentication, not of shape, so it is kept.
 #[derive(Debug, Default)]
@@ -38,6 +46,28 @@ pub struct FormCredentials<'a> {
     pub client_id: Option<Cow<'a, str>>,
     /// `client_secret`.
     pub client_secret: Option<Secret>,
+    /// `client_assertion`: a JWT (RFC 7523 2.2).
+    pub client_assertion: Option<Secret>,
+    /// `client_assertion_type`.
+    pub client_assertion_type: Option<Cow<'a, str>>,
+}
+
+/// The names that [`FormCredentials`] are made of.
+pub const CREDENTIALS: [&str; 4] =
+    ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
+
+impl<'a> FormCredentials<'a> {
+    /// Takes a parameter in, if it is one of the credentials'; else gives it back.
+    pub(crate) fn take(&mut self, name: &'static str, value: Cow<'a, str>) -> Result<(), ShapeError> {
+        match name {
+            "client_id" => self.client_id = Some(value),
+            "client_secret" => self.client_secret = Some(Secret::from(value.into_owned())),
+            "client_assertion" => self.client_assertion = Some(Secret::from(value.into_owned())),
+            "client_assertion_type" => self.client_assertion_type = Some(value),
+            other => return Err(ShapeError::NotTaken(other)),
+        }
+        Ok(())
+    }
 }
 
 impl<'a> ContactTokenRequest<'a> {
@@ -59,9 +89,7 @@ impl<'a> ContactTokenRequest<'a> {
             "resource" => {
                 self.resource = Some(ResourceId::parse(&value).map_err(ShapeError::Resource)?);
             }
-            "client_id" => self.credentials.client_id = Some(value),
-            "client_secret" => self.credentials.client_secret = Some(Secret::from(value.into_owned())),
-            other => return Err(ShapeError::NotTaken(other)),
+            other => self.credentials.take(other, value)?,
         }
         Ok(())
     }

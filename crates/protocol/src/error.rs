@@ -9,7 +9,7 @@ use crate::json;
 
 /// What an answer says went wrong.
 ///
-/// The last five are what the HTTP layer refuses before any endpoint is asked. On the wire they are
+/// The last six are what the HTTP layer refuses before any endpoint is asked. On the wire they are
 /// `invalid_request`, because the RFC's list is closed, each with a status and a text of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
@@ -25,6 +25,9 @@ pub enum ErrorCode {
     UnauthorizedClient,
     /// No or wrong credentials; always with `WWW-Authenticate`.
     InvalidClient,
+    /// A certificate that this application must have came and does not hold (contract, chapter 1); on the
+    /// contract's endpoints only.
+    CertificateInvalid,
     /// A token of a kind that can't be revoked (RFC 7009 2.2.1).
     UnsupportedTokenType,
     /// Try again later; always with `Retry-After`.
@@ -41,17 +44,20 @@ pub enum ErrorCode {
     PayloadTooLarge,
     /// Header fields above the limit (RFC 6585 5).
     HeaderFieldsTooLarge,
+    /// The host that the request names is not the one that the TLS connection was made to (RFC 9110 15.5.20).
+    MisdirectedRequest,
 }
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [ErrorCode; 14] = [
+    pub const ALL: [ErrorCode; 16] = [
         ErrorCode::InvalidRequest,
         ErrorCode::InvalidScope,
         ErrorCode::InvalidTarget,
         ErrorCode::InvalidGrant,
         ErrorCode::UnauthorizedClient,
         ErrorCode::InvalidClient,
+        ErrorCode::CertificateInvalid,
         ErrorCode::UnsupportedTokenType,
         ErrorCode::TemporarilyUnavailable,
         ErrorCode::ServerError,
@@ -60,6 +66,7 @@ impl ErrorCode {
         ErrorCode::MethodNotAllowed,
         ErrorCode::PayloadTooLarge,
         ErrorCode::HeaderFieldsTooLarge,
+        ErrorCode::MisdirectedRequest,
     ];
 
     /// The value of `error` on the wire.
@@ -70,12 +77,13 @@ impl ErrorCode {
             | ErrorCode::NotFound
             | ErrorCode::MethodNotAllowed
             | ErrorCode::PayloadTooLarge
-            | ErrorCode::HeaderFieldsTooLarge => "invalid_request",
+            | ErrorCode::HeaderFieldsTooLarge
+            | ErrorCode::MisdirectedRequest => "invalid_request",
             ErrorCode::InvalidScope => "invalid_scope",
             ErrorCode::InvalidTarget => "invalid_target",
             ErrorCode::InvalidGrant => "invalid_grant",
             ErrorCode::UnauthorizedClient => "unauthorized_client",
-            ErrorCode::InvalidClient => "invalid_client",
+            ErrorCode::InvalidClient | ErrorCode::CertificateInvalid => "invalid_client",
             ErrorCode::UnsupportedTokenType => "unsupported_token_type",
             ErrorCode::TemporarilyUnavailable => "temporarily_unavailable",
             ErrorCode::ServerError => "server_error",
@@ -96,7 +104,9 @@ impl ErrorCode {
             ErrorCode::MethodNotAllowed => 405,
             ErrorCode::PayloadTooLarge => 413,
             ErrorCode::UnsupportedMediaType => 415,
+            ErrorCode::MisdirectedRequest => 421,
             ErrorCode::HeaderFieldsTooLarge => 431,
+            ErrorCode::CertificateInvalid => 495,
             ErrorCode::ServerError => 500,
             ErrorCode::TemporarilyUnavailable => 503,
         }
@@ -111,8 +121,12 @@ impl ErrorCode {
             ErrorCode::InvalidGrant => "This application can't act for this contact.",
             ErrorCode::UnauthorizedClient => "This application is not registered for trusted authentication.",
             ErrorCode::InvalidClient => {
-                "Authenticate with the application's id and secret, by HTTP Basic or as client_id and \
-                 client_secret in the form."
+                "Authenticate in a way that the application is registered for: with its id and secret (HTTP Basic, \
+                 or client_id and client_secret in the form), a signed client_assertion, or a certificate."
+            }
+            ErrorCode::CertificateInvalid => {
+                "The certificate of this connection is not one that proves this application. Use the one that it \
+                 is registered with, and see that it has not expired."
             }
             ErrorCode::UnsupportedTokenType => {
                 "Only access tokens can be revoked. Send the access_token of the same answer."
@@ -127,6 +141,9 @@ impl ErrorCode {
             ErrorCode::PayloadTooLarge => "The body is too large. Send at most 64 KiB.",
             ErrorCode::HeaderFieldsTooLarge => {
                 "The header fields are too large. Send at most 100 of them in at most 16 KiB."
+            }
+            ErrorCode::MisdirectedRequest => {
+                "The host of the request is not the one that this connection was made to. Use another connection."
             }
         }
     }

@@ -21,6 +21,7 @@
 pub mod about_token;
 pub mod access_token;
 pub mod algorithm;
+pub mod application_auth;
 pub mod basic;
 pub mod claims;
 mod coded;

@@ -67,7 +67,7 @@ async fn a_load_gives_what_the_verbs_wrote() {
     assert_eq!(directory.version(), store.status().await.unwrap().version);
     let application = directory.application("app_one").unwrap();
     assert!(application.active && application.trusted);
-    assert_eq!(application.secrets, [SecretHash([7; 32])]);
+    assert_eq!(application.secrets, [SecretHash([7; 32]).into()]);
     let ids: Vec<_> = application
         .resources
         .iter()

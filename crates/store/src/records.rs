@@ -9,6 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_protocol::algorithm::Algorithm;
+use procura_protocol::application_auth::{AssertionAudience, AuthMethods, CertificateSubject, SecondFactor};
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use procura_protocol::permission::Permissions;
 use procura_protocol::time::{UnixSeconds, Window};
@@ -148,6 +149,81 @@ impl fmt::Debug for SecretHash {
     }
 }
 
+/// A live secret of an application or a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RegisteredSecret {
+    /// What is known of it.
+    pub hash: SecretHash,
+    /// The first second in which it proves nothing any more.
+    pub expires_at: Option<UnixSeconds>,
+}
+
+impl From<SecretHash> for RegisteredSecret {
+    /// One that does not expire.
+    fn from(hash: SecretHash) -> RegisteredSecret {
+        RegisteredSecret { hash, expires_at: None }
+    }
+}
+
+/// A certificate that stands in a registration (RFC 8705 2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RegisteredCertificate {
+    /// SHA-256 of its DER.
+    pub thumbprint: [u8; 32],
+    /// The first second in which it proves nothing any more: set by an operator, or its own end.
+    pub expires_at: Option<UnixSeconds>,
+}
+
+/// A public key that verifies an application's assertions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RegisteredKey {
+    /// A JWK (RFC 7517), public half only; was read as one before.
+    pub jwk: Box<str>,
+    /// The first second in which it proves nothing any more.
+    pub expires_at: Option<UnixSeconds>,
+}
+
+/// How an application may prove who it is (contract, chapter 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The methods, any one of which is enough.
+    pub methods: AuthMethods,
+    /// What a certificate beside a secret or an assertion means.
+    pub second_factor: SecondFactor,
+    /// Whether tokens are bound to the certificate, where the application must have one.
+    pub bound_tokens: bool,
+    /// What a certificate must say that a configured CA issued; there when `tls_client_auth` is among the
+    /// methods.
+    pub subject: Option<CertificateSubject>,
+    /// Its own certificates, two at most.
+    pub certificates: Box<[RegisteredCertificate]>,
+    /// Its keys, two at most.
+    pub keys: Box<[RegisteredKey]>,
+    /// Where its keys are published.
+    pub jwks_uri: Option<Box<str>>,
+    /// `aud` of its assertions.
+    pub assertion_audience: AssertionAudience,
+    /// The one algorithm of its assertions; without it ES256, PS256 and EdDSA.
+    pub assertion_algorithm: Option<Algorithm>,
+}
+
+impl Default for Registration {
+    /// A secret, in either way, and no certificate.
+    fn default() -> Registration {
+        Registration {
+            methods: AuthMethods::SECRET,
+            second_factor: SecondFactor::Ignored,
+            bound_tokens: true,
+            subject: None,
+            certificates: Box::default(),
+            keys: Box::default(),
+            jwks_uri: None,
+            assertion_audience: AssertionAudience::Issuer,
+            assertion_algorithm: None,
+        }
+    }
+}
+
 /// A partner's program, with the trusts that clients gave it.
 #[derive(Debug, Clone)]
 pub struct Application {
@@ -159,8 +235,10 @@ pub struct Application {
     pub active: bool,
     /// Whether it may ask for contact tokens.
     pub trusted: bool,
+    /// How it proves who it is.
+    pub registration: Arc<Registration>,
     /// Its live secrets, two at most.
-    pub secrets: Vec<SecretHash>,
+    pub secrets: Vec<RegisteredSecret>,
     /// The resources it may ask tokens for; the first is its default.
     pub resources: Vec<ResourceNo>,
     /// What signs its ID tokens.
@@ -265,7 +343,7 @@ pub struct Resource {
     /// Whether tokens are issued for it.
     pub active: bool,
     /// Its live secrets, two at most.
-    pub secrets: Vec<SecretHash>,
+    pub secrets: Vec<RegisteredSecret>,
     /// What signs its access tokens.
     pub access_token_algorithm: Algorithm,
 }

@@ -155,7 +155,8 @@ pub fn application(no: u32, id: &str, secret: &str, trusted: bool) -> Applicatio
         id: ApplicationId::parse(id).expect("an application id"),
         active: true,
         trusted,
-        secrets: vec![SecretHash(sha256(secret.as_bytes()))],
+        registration: std::sync::Arc::default(),
+        secrets: vec![SecretHash(sha256(secret.as_bytes())).into()],
         resources: vec![ResourceNo(1), ResourceNo(2)],
         id_token_algorithm: Algorithm::Es256,
         trusts: std::sync::Arc::default(),
@@ -202,7 +203,7 @@ pub fn resource(no: u32, id: &str) -> Resource {
 }
 
 fn with_secret(resource: Resource) -> Resource {
-    Resource { secrets: vec![SecretHash(sha256(RESOURCE_SECRET.as_bytes()))], ..resource }
+    Resource { secrets: vec![SecretHash(sha256(RESOURCE_SECRET.as_bytes())).into()], ..resource }
 }
 
 /// A span, for records.

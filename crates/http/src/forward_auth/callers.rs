@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use procura_engine::application_auth::Presented;
 use procura_engine::{Engine, Unavailable};
+use procura_protocol::application_auth::AuthMethod;
 use procura_protocol::basic::{Authorization, read_authorization};
 use procura_protocol::ids::ResourceId;
 use procura_store::{Journal, Store};
@@ -51,9 +52,11 @@ impl Callers {
         }
         let values = head.headers.get_all(CREDENTIAL).iter().map(HeaderValue::as_bytes);
         let presented = match read_authorization(values) {
-            Authorization::Basic(basic) => {
-                Presented::Secret { id: Cow::Owned(basic.id), secret: basic.secret }
-            }
+            Authorization::Basic(basic) => Presented::Secret {
+                id: Cow::Owned(basic.id),
+                secret: basic.secret,
+                method: AuthMethod::ClientSecretBasic,
+            },
             Authorization::Absent | Authorization::OtherScheme | Authorization::Malformed => {
                 Presented::Nothing
             }

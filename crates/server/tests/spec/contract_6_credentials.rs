@@ -139,15 +139,19 @@ async fn credentials_in_the_query_are_never_read() {
 }
 
 #[tokio::test]
-async fn proofs_that_come_with_later_methods_are_refused_and_not_ignored() {
-    for form in ["client_assertion=x", "client_assertion_type=urn:x&client_assertion=x"] {
+async fn an_assertion_without_the_type_that_is_read_is_refused_and_not_ignored() {
+    for form in [
+        "client_assertion=x",
+        "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion_type=urn:x&client_assertion=x",
+    ] {
         assert_refused(&formed(form).await, 400, "invalid_request");
     }
 }
 
 #[tokio::test]
 async fn both_live_secrets_work_and_a_retired_one_does_not() {
-    let hash = |secret: &str| SecretHash(sha256(secret.as_bytes()));
+    let hash = |secret: &str| SecretHash(sha256(secret.as_bytes())).into();
     let world = World::default().application(|application| {
         application.secrets = vec![hash("pcs_old"), hash("pcs_new")];
     });

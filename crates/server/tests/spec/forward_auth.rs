@@ -72,7 +72,8 @@ pub(crate) fn app() -> TestApp {
     ];
     let mut world = World::default();
     for resource in &mut world.resources {
-        resource.secrets = vec![SecretHash(sha256(format!("{RESOURCE_SECRET}{}", resource.no.0).as_bytes()))];
+        resource.secrets =
+            vec![SecretHash(sha256(format!("{RESOURCE_SECRET}{}", resource.no.0).as_bytes())).into()];
     }
     TestApp::with_policies(&world, &[procura_jose::Algorithm::Es256], |_| {}, policies)
 }

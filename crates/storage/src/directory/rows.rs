@@ -10,8 +10,8 @@ use procura_store::administration::{KeyPurpose, KeyRecord, KeyState, StoreError}
 use procura_store::change::{ChangeSeq, Entity};
 use procura_store::mark::{Mark, MarkKind};
 use procura_store::records::{
-    Application, ApplicationNo, Client, ClientNo, Contact, ContactNo, Coverage, KeyNo, Mandate, Resource,
-    ResourceNo, SecretHash, Span, Trust, Version,
+    Application, ApplicationNo, Client, ClientNo, Contact, ContactNo, Coverage, KeyNo, Mandate,
+    RegisteredSecret, Resource, ResourceNo, SecretHash, Span, Trust, Version,
 };
 use rusqlite::Row;
 
@@ -30,8 +30,8 @@ statements! {
     RESOURCES = "SELECT number, id, status, access_token_alg, built_in FROM resource ORDER BY number";
     RESOURCE = "SELECT number, id, status, access_token_alg, built_in FROM resource WHERE number = $1";
     BUILT_IN = "SELECT number FROM resource WHERE built_in = 1";
-    SECRETS = "SELECT owner_no, hash FROM secret WHERE owner = $1 ORDER BY owner_no, number";
-    SECRETS_OF = "SELECT owner_no, hash FROM secret WHERE owner = $1 AND owner_no = $2 ORDER BY number";
+    SECRETS = "SELECT owner_no, hash, expires_at_ms FROM secret WHERE owner = $1 ORDER BY owner_no, number";
+    SECRETS_OF = "SELECT owner_no, hash, expires_at_ms FROM secret WHERE owner = $1 AND owner_no = $2 ORDER BY number";
 
     APPLICATIONS = "SELECT number, id, status, trusted, id_token_alg FROM application ORDER BY number";
     APPLICATION = "SELECT number, id, status, trusted, id_token_alg FROM application WHERE number = $1";
@@ -127,6 +127,7 @@ pub(crate) fn application(row: &Row<'_>) -> Result<Application, StoreError> {
         id,
         active: is_on(row, 2)?,
         trusted: integer(row, 3)? == 1,
+        registration: Default::default(),
         secrets: Vec::new(),
         resources: Vec::new(),
         id_token_algorithm: algorithm(row, 4)?,
@@ -134,9 +135,12 @@ pub(crate) fn application(row: &Row<'_>) -> Result<Application, StoreError> {
     })
 }
 
-pub(crate) fn secret(row: &Row<'_>) -> Result<(u32, SecretHash), StoreError> {
+pub(crate) fn secret(row: &Row<'_>) -> Result<(u32, RegisteredSecret), StoreError> {
     let hash = blob(row, 1)?.and_then(|bytes| bytes.try_into().ok());
-    Ok((number(row, 0)?, SecretHash(hash.ok_or(StoreError::Damaged("hash of a secret"))?)))
+    let hash = SecretHash(hash.ok_or(StoreError::Damaged("hash of a secret"))?);
+    // A second that has begun counts as over: what has expired must never prove anything.
+    let expires_at = optional(row, 2)?.map(|millis| UnixSeconds(millis.div_euclid(1000)));
+    Ok((number(row, 0)?, RegisteredSecret { hash, expires_at }))
 }
 
 pub(crate) fn resource_of(row: &Row<'_>) -> Result<(u32, ResourceNo), StoreError> {

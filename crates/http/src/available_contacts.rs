@@ -58,7 +58,8 @@ async fn list<S: Store, J: Journal>(app: &Arc<App<S, J>>, head: &Parts) -> Resul
     let invalid = |text| answer::refuse(&AuthErrorMessage::new(ErrorCode::InvalidRequest, text));
     let query = read_query(head.uri.query().unwrap_or_default()).map_err(invalid)?;
     let page = read_page(&query).map_err(invalid)?;
-    let presented = credentials::from_header_or_form(&head.headers, in_query(&query)?)
+    let shape = |error: ShapeError| answer::refuse(&error.into());
+    let presented = credentials::from_header_or_form(&head.headers, in_query(&query).map_err(shape)?)
         .map_err(|bad| answer::refuse(&AuthErrorMessage::from(bad)))?;
     let evidence = credentials::evidence(presented, head, paths::AVAILABLE_CONTACTS);
     let application = authenticate(app, &evidence).await?;
@@ -135,9 +136,9 @@ fn read_query(query: &str) -> Result<Form<'_>, String> {
 }
 
 /// What the query says about who asks. An empty value must not come to mean that none is there.
-fn in_query<'a>(query: &'a Form<'_>) -> Result<FormCredentials<'a>, Response> {
+fn in_query<'a>(query: &'a Form<'_>) -> Result<FormCredentials<'a>, ShapeError> {
     let text = |name: &'static str| match query.get(name) {
-        Some("") => Err(answer::refuse(&ShapeError::Empty(name).into())),
+        Some("") => Err(ShapeError::Empty(name)),
         value => Ok(value),
     };
     Ok(FormCredentials {

@@ -21,12 +21,16 @@ pub(crate) fn serve(listen: SocketAddr, bytes: usize) -> Result<(), Failure> {
         let listener = tokio::net::TcpListener::bind(listen).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         crate::say(&json!({ "base_url": base_url }))?;
-        let router = Router::new()
-            .route("/token/{contact_id}", post(answer))
-            .route("/empty", any(async || ()))
-            .with_state(body(bytes));
-        Ok(axum::serve(listener, router).await?)
+        Ok(axum::serve(listener, router(bytes)).await?)
     })
+}
+
+/// What answers.
+pub(crate) fn router(bytes: usize) -> Router {
+    Router::new()
+        .route("/token/{contact_id}", post(answer))
+        .route("/empty", any(async || ()))
+        .with_state(body(bytes))
 }
 
 fn body(bytes: usize) -> Arc<str> {

@@ -20,8 +20,9 @@ mod guard;
 mod guard_delay;
 mod journal;
 mod timing;
+mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -97,6 +98,54 @@ enum Act {
         #[arg(long, default_value_t = 100)]
         times: u32,
     },
+    /// Write a CA, a server's certificate and a partner's, for the acts below
+    TlsFiles {
+        /// Where to
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Answer over TLS with JSON of one size, until killed
+    TlsAnswer {
+        /// The folder of tls-files
+        #[arg(long)]
+        files: PathBuf,
+        /// Bytes of an answer
+        #[arg(long, default_value_t = 1400)]
+        bytes: usize,
+        /// Ask callers for a certificate of that CA
+        #[arg(long)]
+        ask: bool,
+    },
+    /// Ask a server, as fast as answers come or so many times a second
+    Load {
+        /// The server
+        #[arg(long)]
+        address: SocketAddr,
+        /// What to ask for, and the proof of who asks, as JSON
+        #[arg(long)]
+        plan: PathBuf,
+        /// The folder of tls-files: speak TLS
+        #[arg(long)]
+        files: Option<PathBuf>,
+        /// Show the partner's certificate
+        #[arg(long, requires = "files")]
+        certificate: bool,
+        /// A connection of its own for each request
+        #[arg(long)]
+        each_new: bool,
+        /// The address to come from
+        #[arg(long)]
+        from: Option<IpAddr>,
+        /// Connections at a time
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// How long
+        #[arg(long, default_value_t = 5.0)]
+        seconds: f64,
+        /// Requests a second
+        #[arg(long)]
+        per_s: Option<f64>,
+    },
     /// Compare the time that refusals take
     Timing {
         /// The line that `procura demo --json` printed: ask that server. Without it: the engine alone
@@ -127,6 +176,12 @@ fn act(act: Act) -> Result<(), Failure> {
         Act::Guard { tokens, rounds } => say(&guard::measure(tokens, rounds)?),
         Act::GuardMemory { marks } => say(&guard::memory(marks)?),
         Act::GuardDelay { demo, times } => say(&guard_delay::measure(&demo, times)?),
+        Act::TlsFiles { dir } => tls::write(&dir),
+        Act::TlsAnswer { files, bytes, ask } => tls::serve(&files, bytes, ask),
+        Act::Load { address, plan, files, certificate, each_new, from, connections, seconds, per_s } => {
+            let target = tls::Target { address, files, certificate, from, each_new };
+            say(&tls::run(target, &plan, &tls::Pace { connections, seconds, per_s })?)
+        }
         Act::Timing { demo, samples } => say(&timing::compare(demo.as_deref(), samples)?),
     }
 }

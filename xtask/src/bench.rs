@@ -11,6 +11,7 @@
 //! * [`capacity`]: the runs.
 //! * [`directory`]: loading, changes and imports at a million rows.
 //! * [`guard`]: checking tokens, in a guard and when the server is asked.
+//! * [`tls`]: TLS, certificates, assertions, and an attack.
 //! * [`figures`]: names, units, targets; table, JSON, markdown.
 
 mod capacity;
@@ -20,6 +21,7 @@ mod guard;
 mod load;
 mod parts;
 mod store;
+mod tls;
 mod usage;
 
 use std::path::PathBuf;
@@ -37,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) directory: bool,
     /// What checking a token costs, in a guard and when the server is asked, in place of the contact token.
     pub(crate) guard: bool,
+    /// What TLS, certificates and assertions cost, and an attack, in place of the contact token.
+    pub(crate) tls: bool,
     /// One JSON object on standard output in place of the table.
     pub(crate) json: bool,
     /// So many tokens, and what grew.
@@ -79,12 +83,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     match options.tokens {
         _ if options.directory => directory::measure(&bench, &mut figures)?,
         _ if options.guard => guard::measure(workspace, &bench, &mut figures)?,
+        _ if options.tls => tls::measure(&bench, &mut figures)?,
         Some(tokens) => capacity::grow(&bench, tokens, &mut figures)?,
         None => capacity::measure(&bench, &mut figures)?,
     }
-    let page = match (options.directory, options.guard) {
-        (true, _) => "bench-directory.md",
-        (_, true) => "bench-guard.md",
+    let page = match (options.directory, options.guard, options.tls) {
+        (true, ..) => "bench-directory.md",
+        (_, true, _) => "bench-guard.md",
+        (.., true) => "bench-tls.md",
         _ => "bench.md",
     };
     let page = workspace.target().join(page);

@@ -106,6 +106,9 @@ enum Act {
         /// Measure what checking a token costs instead, in a guard and when the server is asked
         #[arg(long, conflicts_with_all = ["directory", "tokens"])]
         guard: bool,
+        /// Measure TLS, client certificates, signed assertions and an attack instead
+        #[arg(long, conflicts_with_all = ["directory", "guard", "tokens"])]
+        tls: bool,
         /// Print the figures as one JSON object
         #[arg(long)]
         json: bool,
@@ -178,8 +181,8 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             say(forward_auth::caddy(&workspace))?;
         }
         Act::Timing { short } => say(timing::run(&workspace, short))?,
-        Act::Bench { directory, guard, json, tokens, short } => {
-            bench::run(&workspace, &bench::Options { directory, guard, json, tokens, short })?;
+        Act::Bench { directory, guard, tls, json, tokens, short } => {
+            bench::run(&workspace, &bench::Options { directory, guard, tls, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
         Act::Pages => say(pages::write(&workspace))?,

@@ -217,11 +217,11 @@ fn on_one<'b>(bench: &'b Bench, server: &Server) -> (std::net::SocketAddr, &'b s
     (server.address(), &bench.cores.generator)
 }
 
-fn rounds(bench: &Bench) -> usize {
+pub(super) fn rounds(bench: &Bench) -> usize {
     if bench.short { 1 } else { 5 }
 }
 
-fn seconds(bench: &Bench) -> u32 {
+pub(super) fn seconds(bench: &Bench) -> u32 {
     if bench.short { 2 } else { 6 }
 }
 

@@ -86,7 +86,7 @@ pub(super) fn full_with(
     (connections, seconds): (u32, u32),
 ) -> Result<Full, Failure> {
     let script = bench.folder.path().join("wrk.lua");
-    write_private(&script, requests)?;
+    write_private(&script, requests.as_bytes())?;
     let mut command = on_cores(&bench.generators.wrk, Some(cores));
     let (connections, duration) = (connections.to_string(), format!("{seconds}s"));
     command.args(["--threads", "1", "--connections", &connections, "--duration", &duration]);
@@ -154,9 +154,10 @@ pub(super) fn paced(
 ) -> Result<Paced, Failure> {
     let (urls, form) = (bench.folder.path().join("urls.txt"), bench.folder.path().join("form.txt"));
     let lines = store.asked().map(|contact| format!("http://{address}/token/{contact}\n"));
-    write_private(&urls, &lines.collect::<String>())?;
+    write_private(&urls, lines.collect::<String>().as_bytes())?;
     // In a file, because arguments can be seen by everybody.
-    write_private(&form, &format!("client_id={APPLICATION}&client_secret={}", store.secret))?;
+    let credentials = format!("client_id={APPLICATION}&client_secret={}", store.secret);
+    write_private(&form, credentials.as_bytes())?;
     let mut command = on_cores(&bench.generators.oha, Some(&bench.cores.generator));
     command.args(["--no-tui", "--output-format", "json", "--latency-correction", "-m", "POST"]);
     command.args(["-T", "application/x-www-form-urlencoded", "-D"]).arg(&form);
@@ -193,9 +194,9 @@ fn run(bench: &Bench, name: &str, mut command: Command, seconds: u32) -> Result<
     fs::read_to_string(&said).map_err(|error| Failure::wrong(error.to_string()))
 }
 
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let options = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     options
-        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
         .map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))
 }

@@ -100,6 +100,18 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     (found == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
+// Written by another program.
+#[cfg(test)]
+pub(super) const RSA_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA1xgX9jHucpNiTV6IwMXZ\n\
+    /A/WK83x9WzZxiY846n522DBVMZokvGOczVr3Xbpkm+4ATZIqZQrg5siHqOVAH/A\n\
+    ZXmOx8Mya+E5qIErc4FgqTPBj38/aYf4JKdyDk05gInXoPepYzshSIZle+D91y5M\n\
+    XA6f3audrnmp2O4sFmhH7Ax3zV6w2XB4i1KU76QnLYpMGPObgNpBwU9TENtnkAoF\n\
+    2V4hi3UphaPGaNyOrA1096oo/WpnqFrRStax1mmfxKhvz9O5EBeFHcBfblurZ8GX\n\
+    Oorvd5x6YfeN39alDswKvKYpHphQaQwMZckw/nAPst1b0Ue39w0IFN8GjSvR0sSe\n\
+    wQIDAQAB\n\
+    -----END PUBLIC KEY-----\n";
+
 #[cfg(test)]
 mod tests {
     use procura_protocol::algorithm::Algorithm;
@@ -113,15 +125,6 @@ mod tests {
         -----END PUBLIC KEY-----\n";
     const ED25519_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
         MCowBQYDK2VwAyEAgalpZgNvKEFh+JUMypQIbfBbwfsZNzQTrPoteAfpgJ8=\n\
-        -----END PUBLIC KEY-----\n";
-    const RSA_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
-        MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA1xgX9jHucpNiTV6IwMXZ\n\
-        /A/WK83x9WzZxiY846n522DBVMZokvGOczVr3Xbpkm+4ATZIqZQrg5siHqOVAH/A\n\
-        ZXmOx8Mya+E5qIErc4FgqTPBj38/aYf4JKdyDk05gInXoPepYzshSIZle+D91y5M\n\
-        XA6f3audrnmp2O4sFmhH7Ax3zV6w2XB4i1KU76QnLYpMGPObgNpBwU9TENtnkAoF\n\
-        2V4hi3UphaPGaNyOrA1096oo/WpnqFrRStax1mmfxKhvz9O5EBeFHcBfblurZ8GX\n\
-        Oorvd5x6YfeN39alDswKvKYpHphQaQwMZckw/nAPst1b0Ue39w0IFN8GjSvR0sSe\n\
-        wQIDAQAB\n\
         -----END PUBLIC KEY-----\n";
     const P384: &str = "-----BEGIN PUBLIC KEY-----\n\
         MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEsvmsAsk+Kk7XS33+bFL33VPbmljq97uX\n\
@@ -150,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_no_public_key_is_told_without_repeating_it() {
         let private = EC.replace("PUBLIC", "PRIVATE");
-        let cut = EC.replace("1+M12p", "1+M");
+        let cut = EC.replace("1+M12pmL", "");
         let two = format!("{EC}{EC}");
         let certificate = EC.replace("PUBLIC KEY", "CERTIFICATE");
         for (file, told) in [

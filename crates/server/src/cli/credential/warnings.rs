@@ -82,6 +82,7 @@ mod tests {
     use procura_store::change::Entity;
     use procura_store::records::CredentialNo;
 
+    use super::super::public_key::{self, RSA_KEY};
     use super::*;
 
     const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
@@ -115,11 +116,8 @@ mod tests {
     fn a_method_without_what_it_needs_is_told_until_it_is_there() {
         let certificate = || credential(Shown::Certificate([0; 3].into()), Some(90 * DAY));
         let key = |alg| {
-            let n = "3".repeat(342);
-            credential(
-                Shown::Key(format!(r#"{{"kty":"RSA","alg":"{alg}","n":"{n}","e":"AQAB"}}"#).into()),
-                None,
-            )
+            let jwk = serde_json::to_string(&public_key::read(RSA_KEY.as_bytes()).unwrap()).unwrap();
+            credential(Shown::Key(jwk.replace("PS256", alg).into()), None)
         };
         let own = ("auth_methods", "self_signed_tls_client_auth");
         let signed = ("auth_methods", "private_key_jwt");

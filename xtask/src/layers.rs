@@ -19,10 +19,16 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { package: "procura-protocol", may_use: &[], in_tests: &[] },
     Layer { package: "procura-jose", may_use: &["procura-protocol"], in_tests: &[] },
+    Layer {
+        package: "procura-x509",
+        may_use: &["procura-jose", "procura-protocol"],
+        // The testkit makes the certificates.
+        in_tests: TESTKIT,
+    },
     Layer { package: "procura-store", may_use: &["procura-protocol"], in_tests: TESTKIT },
     Layer {
         package: "procura-engine",
-        may_use: &["procura-store", "procura-jose", "procura-protocol"],
+        may_use: &["procura-store", "procura-x509", "procura-jose", "procura-protocol"],
         in_tests: TESTKIT,
     },
     Layer {
@@ -34,7 +40,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         package: "procura-http",
         // The server's own API and forward-auth stand behind the guard that resources use.
-        may_use: &["procura-guard", "procura-engine", "procura-store", "procura-jose", "procura-protocol"],
+        may_use: &[
+            "procura-guard",
+            "procura-engine",
+            "procura-store",
+            "procura-x509",
+            "procura-jose",
+            "procura-protocol",
+        ],
         in_tests: TESTKIT,
     },
     Layer {
@@ -45,6 +58,7 @@ const LAYERS: &[Layer] = &[
             "procura-engine",
             "procura-storage",
             "procura-store",
+            "procura-x509",
             "procura-jose",
             "procura-protocol",
             "procura-client",
@@ -69,6 +83,7 @@ const BELOW_THE_SERVER: &[&str] = &[
     "procura-engine",
     "procura-storage",
     "procura-store",
+    "procura-x509",
     "procura-jose",
     "procura-protocol",
     "procura-client",
@@ -79,6 +94,7 @@ const WITH_THE_SERVER: &[&str] = &[
     "procura-guard",
     "procura-storage",
     "procura-store",
+    "procura-x509",
     "procura-jose",
     "procura-protocol",
 ];
@@ -90,6 +106,7 @@ const WITH_TESTKIT: &[&str] = &[
     "procura-engine",
     "procura-storage",
     "procura-store",
+    "procura-x509",
     "procura-jose",
     "procura-protocol",
     "procura-client",
@@ -110,6 +127,8 @@ const KEPT: &[Kept] = &[
         why: "jose is the only crate that names the crypto library",
         tests_too: true,
     },
+    Kept { library: "rustls-webpki", by: &["procura-x509"], why: "only x509 judges chains", tests_too: true },
+    Kept { library: "x509-cert", by: &["procura-x509"], why: "only x509 reads certificates", tests_too: true },
     Kept { library: "rusqlite", by: &["procura-storage"], why: "only storage knows SQL", tests_too: false },
     Kept { library: "postgres", by: &["procura-storage"], why: "only storage knows SQL", tests_too: true },
     Kept {

@@ -1,6 +1,7 @@
 //! Opening what the configuration names, and putting the crates together.
 
 mod desk;
+mod ending;
 mod failure;
 mod folder;
 mod installation;

@@ -4,6 +4,7 @@
 //! BIGINT and nothing that only one engine has. `$1` stands for the first value, and in every text the
 //! numbers first appear in their order (SQLite counts appearances).
 
+pub(crate) mod credentials;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod list;
@@ -12,7 +13,6 @@ pub(crate) mod marks;
 pub(crate) mod put;
 pub(crate) mod remove;
 pub(crate) mod revoke;
-pub(crate) mod secrets;
 pub(crate) mod shape;
 pub(crate) mod text;
 pub(crate) mod writing;

@@ -7,11 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use procura_protocol::ids::ContactId;
-use procura_protocol::time::UnixMillis;
+use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_storage::{OpenError, SqliteDirectory};
-use procura_store::administration::{Administration, ChangeContext, Erase};
+use procura_store::administration::{AddCredential, Administration, ChangeContext, Erase};
 use procura_store::change::{Actor, Entity};
-use procura_store::fields::Row;
+use procura_store::credential::CredentialKind;
+use procura_store::fields::{Key, Row};
+use procura_store::records::{CredentialNo, SecretHash};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -31,6 +33,47 @@ fn folder_and_files_are_their_owners_alone() {
     for entry in fs::read_dir(&data).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()) & 0o077, 0);
     }
+}
+
+#[tokio::test]
+async fn a_directory_of_before_keeps_its_secrets_and_their_numbers() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("directory.sqlite");
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection.execute_batch("CREATE TABLE schema_migration (name TEXT NOT NULL PRIMARY KEY)").unwrap();
+    for name in ["0001_directory", "0002_revocation"] {
+        let text = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("migrations/sqlite/{name}.sql"));
+        connection.execute_batch(&fs::read_to_string(text).unwrap()).unwrap();
+        connection.execute("INSERT INTO schema_migration VALUES ($1)", [name]).unwrap();
+    }
+    connection
+        .execute_batch(
+            "INSERT INTO application (id, status, trusted, id_token_alg) VALUES ('app_1', 1, 1, 1);
+             INSERT INTO secret (owner, owner_no, hash, created_at_ms, expires_at_ms)
+                 VALUES (1, 1, zeroblob(32), 7, 9000), (1, 1, zeroblob(32), 8, NULL), (6, 1, zeroblob(32), 8, NULL);
+             DELETE FROM secret WHERE number = 3;",
+        )
+        .unwrap();
+    drop(connection);
+    set_mode(data.path(), 0o700);
+    set_mode(&file, 0o600);
+    let directory = SqliteDirectory::open(data.path()).unwrap();
+    let owner = || Key::read(Entity::Application, &["app_1"]).unwrap();
+    let secrets = directory.credentials(owner()).await.unwrap().unwrap();
+    let told: Vec<_> = secrets.iter().map(|one| (one.no.0, one.kind(), one.expires_at)).collect();
+    let kind = CredentialKind::Secret;
+    assert_eq!(told, [(1, kind, Some(UnixSeconds(9))), (2, kind, None)]);
+    let row = directory.get(owner()).await.unwrap().unwrap();
+    assert_eq!(row.get("auth_methods"), Some(Some("client_secret_basic client_secret_post")));
+    assert_eq!(row.get("assertion_alg"), Some(None));
+    let context = ChangeContext {
+        actor: Actor::Server,
+        at: UnixMillis(1_767_225_600_000),
+        reason: None,
+        token_lifetime_max: 3_600,
+    };
+    let added = directory.add_credential(context, owner(), SecretHash([1; 32]).into()).await.unwrap();
+    assert_eq!(added, AddCredential::Added { no: CredentialNo(4) });
 }
 
 #[test]

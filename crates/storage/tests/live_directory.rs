@@ -7,14 +7,24 @@ mod support;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use procura_jose::digest::sha256;
+use procura_protocol::algorithm::Algorithm;
+use procura_protocol::application_auth::{AssertionAudience, AuthMethods, CertificateSubject, SecondFactor};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::permission::Permissions;
+use procura_protocol::time::UnixSeconds;
 use procura_storage::directory::follow::MOST_CHANGES_APPLIED;
 use procura_storage::directory::{Follower, LiveDirectory, Step, connect_reader, load, measure};
-use procura_store::administration::{Administration, Import, Line};
+use procura_store::administration::{
+    Administration, CredentialToRetire, CredentialValue, Import, Line, NewCredential, RetireCredential,
+};
 use procura_store::change::{ChangeSeq, Entity};
+use procura_store::credential::CredentialKind;
 use procura_store::mark::MarkKind;
-use procura_store::records::{ApplicationNo, ClientNo, ContactNo, Coverage, ResourceNo, SecretHash, Version};
+use procura_store::records::{
+    ApplicationNo, ClientNo, ContactNo, Coverage, CredentialNo, RegisteredCertificate, RegisteredKey,
+    RegisteredSecret, Registration, ResourceNo, SecretHash, Version,
+};
 use procura_store::{Directory, NotFresh};
 use support::{Installation, key, raw, row, subject};
 
@@ -61,13 +71,16 @@ async fn a_load_gives_what_the_verbs_wrote() {
     let others = ("resources", "https://other.example/");
     installation.put(Entity::Application, &[("application_id", "app_one"), others]).await;
     let owner = key(Entity::Application, &["app_one"]);
-    store.add_secret(installation.context(), owner, SecretHash([7; 32])).await.unwrap();
+    store.add_credential(installation.context(), owner, SecretHash([7; 32]).into()).await.unwrap();
 
     let directory = loaded(&installation);
     assert_eq!(directory.version(), store.status().await.unwrap().version);
     let application = directory.application("app_one").unwrap();
     assert!(application.active && application.trusted);
-    assert_eq!(application.secrets, [SecretHash([7; 32]).into()]);
+    let secret = |secret: &RegisteredSecret| (secret.no, secret.hash, secret.expires_at);
+    let secrets: Vec<_> = application.secrets.iter().map(secret).collect();
+    assert_eq!(secrets, [(CredentialNo(1), SecretHash([7; 32]), None)]);
+    assert_eq!(*application.registration, Registration::default());
     let ids: Vec<_> = application
         .resources
         .iter()
@@ -88,6 +101,74 @@ async fn a_load_gives_what_the_verbs_wrote() {
     assert_eq!(named.contacts, Coverage::Named([ContactNo(1), ContactNo(2)].into()));
     assert!(named.span.until().is_some());
     assert!(directory.contact("nobody").is_none() && directory.application("app_nobody").is_none());
+}
+
+#[tokio::test]
+async fn a_load_gives_how_an_application_proves_itself() {
+    let installation = Installation::new();
+    let store = &installation.directory;
+    let pairs = [
+        ("application_id", "app_one"),
+        ("auth_methods", "private_key_jwt tls_client_auth self_signed_tls_client_auth"),
+        ("certificate", "required"),
+        ("certificate_bound_tokens", "false"),
+        ("certificate_subject_dn", "CN=erp"),
+        ("assertion_audience", "endpoint"),
+        ("assertion_alg", "RS256"),
+    ];
+    installation.put(Entity::Application, &pairs).await;
+    let owner = || key(Entity::Application, &["app_one"]);
+    let end = Some(UnixSeconds(2_000_000_000));
+    let der = b"not looked at here";
+    for (value, expires_at) in [
+        (CredentialValue::Key("{}".into()), None),
+        (CredentialValue::Certificate((*der).into()), end),
+        (CredentialValue::Secret(SecretHash([7; 32])), end),
+    ] {
+        let new = NewCredential { value, expires_at };
+        store.add_credential(installation.context(), owner(), new).await.unwrap();
+    }
+    let directory = loaded(&installation);
+    let application = directory.application("app_one").unwrap();
+    let registration = Registration {
+        methods: AuthMethods::parse("private_key_jwt tls_client_auth self_signed_tls_client_auth").unwrap(),
+        second_factor: SecondFactor::Required,
+        bound_tokens: false,
+        subject: Some(CertificateSubject::Dn("CN=erp".into())),
+        certificates: [RegisteredCertificate {
+            no: CredentialNo(2),
+            thumbprint: sha256(der),
+            expires_at: end,
+        }]
+        .into(),
+        keys: [RegisteredKey { no: CredentialNo(1), jwk: "{}".into(), expires_at: None }].into(),
+        jwks_uri: None,
+        assertion_audience: AssertionAudience::Endpoint,
+        assertion_algorithm: Some(Algorithm::Rs256),
+    };
+    assert_eq!(*application.registration, registration);
+    assert_eq!(application.secrets.len(), 1);
+    assert_eq!((application.secrets[0].no, application.secrets[0].expires_at), (CredentialNo(3), end));
+    let ending: Vec<_> = directory.expiring(UnixSeconds(2_000_000_001)).map(|one| one.no.0).collect();
+    assert_eq!(ending, [3, 2]);
+    for (field, value, subject) in [
+        ("certificate_san_dns", "erp.example", CertificateSubject::Dns("erp.example".into())),
+        ("certificate_san_uri", "urn:erp", CertificateSubject::Uri("urn:erp".into())),
+        ("certificate_san_ip", "192.0.2.1", CertificateSubject::Ip([192, 0, 2, 1].into())),
+        ("certificate_san_email", "erp@example.com", CertificateSubject::Email("erp@example.com".into())),
+    ] {
+        let id = format!("app_{}", &field[16..]);
+        installation.put(Entity::Application, &[("application_id", &id), (field, value)]).await;
+        let directory = loaded(&installation);
+        let registration = &directory.application(&id).unwrap().registration;
+        assert_eq!(registration.subject, Some(subject));
+        assert_eq!(registration.methods, AuthMethods::SECRET);
+    }
+    let published = [("application_id", "app_uri"), ("jwks_uri", "https://erp.example/jwks")];
+    installation.put(Entity::Application, &published).await;
+    let directory = loaded(&installation);
+    let registration = &directory.application("app_uri").unwrap().registration;
+    assert_eq!(registration.jwks_uri.as_deref(), Some("https://erp.example/jwks"));
 }
 
 #[tokio::test]
@@ -112,12 +193,26 @@ async fn after_each_change_the_snapshot_is_what_a_fresh_load_would_give() {
     installation.put(Application, &[application, ("resources", "https://other.example/")]).await;
     check("a resource and an application that has it");
     let owner = key(Application, &["app_one"]);
-    store.add_secret(context(), owner, SecretHash([7; 32])).await.unwrap();
+    store.add_credential(context(), owner, SecretHash([7; 32]).into()).await.unwrap();
     store
-        .add_secret(context(), key(Resource, &["https://other.example/"]), SecretHash([8; 32]))
+        .add_credential(context(), key(Resource, &["https://other.example/"]), SecretHash([8; 32]).into())
         .await
         .unwrap();
     check("secrets");
+    let end = Some(UnixSeconds(2_000_000_000));
+    for value in [CredentialValue::Certificate([9; 40].into()), CredentialValue::Key("{}".into())] {
+        let new = NewCredential { value, expires_at: end };
+        store.add_credential(context(), key(Application, &["app_one"]), new).await.unwrap();
+    }
+    check("a certificate and a key");
+    let methods = ("auth_methods", "tls_client_auth private_key_jwt");
+    installation.put(Application, &[application, methods, ("certificate_san_ip", "192.0.2.1")]).await;
+    check("how an application proves itself");
+    let certificate =
+        CredentialToRetire { kind: CredentialKind::Certificate, no: CredentialNo(3), compromised: false };
+    let retired = store.retire_credential(context(), key(Application, &["app_one"]), certificate).await;
+    assert_eq!(retired.unwrap(), RetireCredential::Retired);
+    check("a certificate that is gone");
     installation.put(Mandate, &[("contact_id", "con.2"), ("client_id", "cli.1")]).await;
     store.disable(context(), key(Mandate, &["con.1", "cli.2"])).await.unwrap();
     check("mandates");

@@ -32,6 +32,10 @@ fn schema(engine: &str) -> Schema {
                 line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "))
             {
                 tables.entry(table.to_owned()).or_default().push(common(column.trim_end_matches(';')));
+            } else if let Some((table, renamed)) =
+                line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" RENAME "))
+            {
+                rename(&mut tables, table, renamed.trim_end_matches(';'));
             } else if line.starts_with(')') {
                 table = None;
             } else if let Some(table) = &table {
@@ -40,6 +44,21 @@ fn schema(engine: &str) -> Schema {
         }
     }
     tables
+}
+
+/// `TO name` of a table, or `COLUMN old TO new` of one of its columns.
+fn rename(tables: &mut Schema, table: &str, renamed: &str) {
+    match renamed.strip_prefix("COLUMN ").and_then(|rest| rest.split_once(" TO ")) {
+        Some((old, new)) => {
+            let columns = tables.get_mut(table).unwrap();
+            let column = columns.iter_mut().find(|column| column.split(' ').next() == Some(old)).unwrap();
+            *column = column.replacen(old, new, 1);
+        }
+        None => {
+            let columns = tables.remove(table).unwrap();
+            tables.insert(renamed.strip_prefix("TO ").unwrap().to_owned(), columns);
+        }
+    }
 }
 
 /// A line in words that both engines share.
@@ -70,6 +89,8 @@ fn both_engines_have_the_same_tables_and_columns() {
     assert_eq!(sqlite, postgres);
     let mark = &sqlite["mark"];
     assert_eq!(mark.last().map(String::as_str), Some("application BYTEA"), "later columns were read");
+    let credential = &sqlite["credential"];
+    assert!(credential.iter().any(|column| column == "value BYTEA NOT NULL"), "{credential:?}");
 }
 
 #[test]
@@ -110,6 +131,10 @@ fn no_text_reads_a_large_table_to_find_a_few_rows() {
             "::TOKENS_OF_APPLICATION",
             "::FORMER_NAME",
             "::FORMER_NUMBERS",
+            "::LIVE",
+            "::CREDENTIALS_OF",
+            "::DELETE_OVER",
+            "::DELETE_KIND",
             "::UPDATE",
             "::UPDATE_DETAIL",
         ];

@@ -4,6 +4,7 @@
 //! transaction, or nothing is. A verb that would change nothing writes nothing. Every outcome that an
 //! operator can cause is a value; [`StoreError`] is ours.
 
+mod credentials;
 mod keys;
 mod outcome;
 mod revocation;
@@ -12,19 +13,20 @@ use std::future::Future;
 
 use procura_protocol::algorithm::Algorithm;
 use procura_protocol::ids::{ContactId, ResourceId};
-use procura_protocol::time::UnixMillis;
+use procura_protocol::time::{UnixMillis, UnixSeconds};
 
 use crate::change::{Actor, Change, ChangeSeq, Entity};
 use crate::fields::{Key, Row};
 use crate::mark::MarkKind;
 use crate::records::{KeyNo, SecretHash};
 
+pub use credentials::{CredentialRecord, CredentialToRetire, CredentialValue, NewCredential, Shown};
 pub use keys::{
     InsertKey, KeyPurpose, KeyRecord, KeyState, NewKey, PromoteKey, RetireKey, RevokeKey, SealedKey,
 };
 pub use outcome::{
-    Add, AddSecret, BadLine, BuiltIn, Disable, Erase, ImportReport, MAX_BAD_LINES, Put, Refusal, Remove,
-    RetireSecret, StoreError, Update,
+    Add, AddCredential, BadLine, BuiltIn, Disable, Erase, ImportReport, MAX_BAD_LINES, Put, Refusal, Remove,
+    RetireCredential, StoreError, Update,
 };
 pub use revocation::{Revocation, Revoke, TokenToRevoke};
 
@@ -100,13 +102,14 @@ pub trait Administration: Send + Sync + 'static {
         L: Iterator<Item = Line> + Send + 'static,
         P: FnMut(u64) + Send + 'static;
 
-    /// Gives an application or a resource another secret: two live at once at most.
-    fn add_secret(
+    /// Gives an application or a resource another credential: two of a kind live at once at most. What has
+    /// expired of that kind is thrown away.
+    fn add_credential(
         &self,
         context: ChangeContext,
         owner: Key,
-        hash: SecretHash,
-    ) -> impl Future<Output = Result<AddSecret, StoreError>> + Send;
+        credential: NewCredential,
+    ) -> impl Future<Output = Result<AddCredential, StoreError>> + Send;
 
     /// Ends all secrets of an application or a resource and gives it this one.
     fn replace_secrets(
@@ -114,22 +117,24 @@ pub trait Administration: Send + Sync + 'static {
         context: ChangeContext,
         owner: Key,
         hash: SecretHash,
-    ) -> impl Future<Output = Result<AddSecret, StoreError>> + Send;
+    ) -> impl Future<Output = Result<AddCredential, StoreError>> + Send;
 
-    /// Ends a secret. If it is compromised, tokens of the application die with it.
-    fn retire_secret(
+    /// Ends a credential. If it is compromised, tokens of the application die with it.
+    fn retire_credential(
         &self,
         context: ChangeContext,
         owner: Key,
-        secret: SecretNo,
-        compromised: bool,
-    ) -> impl Future<Output = Result<RetireSecret, StoreError>> + Send;
+        credential: CredentialToRetire,
+    ) -> impl Future<Output = Result<RetireCredential, StoreError>> + Send;
 
-    /// The secrets of an application or a resource, without their hashes; `None` without the owner.
-    fn secrets(
+    /// The credentials of an application or a resource, by number; `None` without the owner.
+    fn credentials(
         &self,
         owner: Key,
-    ) -> impl Future<Output = Result<Option<Vec<SecretRecord>>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Vec<CredentialRecord>>, StoreError>> + Send;
+
+    /// How many credentials of active applications and resources end before that second, or have ended.
+    fn count_expiring(&self, before: UnixSeconds) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Sets which resource is the server's own API. Made if it is not there; renamed if the issuer is
     /// another one now.
@@ -279,27 +284,6 @@ pub struct Line {
     pub number: u64,
     /// What it says.
     pub row: Result<Row, Refusal>,
-}
-
-/// Number of a secret, as `secret retire` takes it. Never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretNo(pub u32);
-
-impl std::fmt::Display for SecretNo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A live secret, without its hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretRecord {
-    /// Its number.
-    pub no: SecretNo,
-    /// Since when.
-    pub created_at: UnixMillis,
-    /// Until when, if that is known.
-    pub expires_at: Option<UnixMillis>,
 }
 
 /// A fact about the installation, not about its directory.

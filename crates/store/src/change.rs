@@ -119,5 +119,13 @@ coded! {
         Revoke = 9 "revoke",
         /// Private halves were sealed anew.
         Rewrap = 10 "rewrap",
+        /// It was given a certificate.
+        AddCertificate = 11 "certificate.add",
+        /// A certificate of it ended.
+        RetireCertificate = 12 "certificate.retire",
+        /// It was given a key that verifies its assertions.
+        AddAssertionKey = 13 "key.add",
+        /// A key that verified its assertions ended.
+        RetireAssertionKey = 14 "key.retire",
     }
 }

@@ -3,6 +3,7 @@
 //! An adapter's test file makes a [`Harness`] and says
 //! `procura_store::administration_contract_tests!(make_harness)`; each test gets a harness of its own.
 
+pub mod credentials;
 pub mod import;
 pub mod keys;
 pub mod log;
@@ -10,7 +11,6 @@ pub mod marks;
 pub mod races;
 pub mod records;
 pub mod revocation;
-pub mod secrets;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -41,6 +41,7 @@ macro_rules! administration_contract_tests {
     ($harness:path) => {
         $crate::administration_contract_tests! { $harness;
             records::what_was_put_is_there_whole
+            records::an_application_says_how_it_proves_itself_and_a_secret_is_the_rule
             records::adding_twice_says_that_it_exists
             records::updating_leaves_what_is_absent_and_clears_what_is_empty
             records::what_is_not_there_is_not_found
@@ -66,10 +67,18 @@ macro_rules! administration_contract_tests {
             import::a_dry_run_says_what_it_would_do_and_does_nothing
             import::importing_again_changes_nothing
             import::rows_of_another_kind_are_bad_lines
-            secrets::two_are_live_at_most
-            secrets::a_retired_secret_makes_room_and_is_gone
-            secrets::a_compromised_secret_marks_its_application
-            secrets::replacing_ends_all_others
+            credentials::two_of_a_kind_are_live_at_most
+            credentials::what_is_public_is_shown_and_of_a_secret_nothing_is
+            credentials::a_retired_credential_makes_room_and_is_gone
+            credentials::a_compromised_credential_marks_its_application
+            credentials::replacing_ends_all_other_secrets_and_nothing_else
+            credentials::what_has_expired_makes_room_and_goes
+            credentials::the_same_certificate_or_key_is_not_taken_twice
+            credentials::keys_have_one_source
+            credentials::only_applications_have_certificates_and_keys
+            credentials::a_change_says_which_kind_came_or_went
+            credentials::what_ends_soon_is_counted_while_its_owner_is_active
+            credentials::a_removed_application_leaves_no_credential
             keys::a_key_lives_its_life
             keys::only_one_key_announces_and_one_signs
             keys::revoking_promotes_the_announced_key_and_marks_the_old_one

@@ -3,6 +3,7 @@
 //! Immutable: a reader holds one version for as long as it decides. A change makes a new snapshot that
 //! shares every page that it did not touch, so one change costs a few pages and not the directory.
 
+mod expiring;
 mod index;
 mod pages;
 

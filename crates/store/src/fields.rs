@@ -10,11 +10,13 @@
 //! One line in the list below, one column in each migration folder, and, if it decides something, a
 //! place in [`crate::records`]. What is stored of a status is its place in the list: only append there.
 
+mod registration;
 mod row;
 mod value;
 
 use crate::change::Entity;
 
+pub use registration::CERTIFICATE_SUBJECTS;
 pub use row::{Columns, Invalid, Key, Row};
 pub use value::{Kind, Problem, ceiling_text};
 
@@ -29,6 +31,14 @@ pub mod status {
     /// Of a trust.
     pub const TRUST: &[&str] = &["active", "withdrawn"];
 }
+
+/// What a certificate beside another proof means, in the order of the codes of
+/// [`procura_protocol::application_auth::SecondFactor`].
+pub const SECOND_FACTORS: &[&str] = &["ignored", "required"];
+
+/// What assertions are addressed to, in the order of the codes of
+/// [`procura_protocol::application_auth::AssertionAudience`].
+pub const ASSERTION_AUDIENCES: &[&str] = &["issuer", "endpoint"];
 
 /// One thing that can be said about a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -117,6 +127,73 @@ const APPLICATION: &[Field] = &[
         "Resources it may ask tokens for beside the built-in one, separated by spaces",
     ),
     field("id_token_alg", Kind::Algorithm, Presence::Default("ES256"), "What signs its ID tokens"),
+    field(
+        "auth_methods",
+        Kind::AuthMethods,
+        Presence::Default("client_secret_basic client_secret_post"),
+        "How it may prove itself, any one of: client_secret_basic, client_secret_post, private_key_jwt, \
+         tls_client_auth, self_signed_tls_client_auth",
+    ),
+    field(
+        "certificate",
+        Kind::Choice(SECOND_FACTORS),
+        Presence::Default("ignored"),
+        "What a certificate beside a secret or an assertion is: ignored, or required as a second factor",
+    ),
+    field(
+        "certificate_bound_tokens",
+        Kind::Boolean,
+        Presence::Default("true"),
+        "Whether its tokens are good only with the certificate, where it must have one",
+    ),
+    field(
+        "certificate_subject_dn",
+        Kind::DistinguishedName,
+        Presence::Optional,
+        "Subject of its certificate by a configured CA, as RFC 4514 writes it",
+    ),
+    field(
+        "certificate_san_dns",
+        Kind::HostName,
+        Presence::Optional,
+        "Or the host name in its certificate by a configured CA",
+    ),
+    field(
+        "certificate_san_uri",
+        Kind::Uri,
+        Presence::Optional,
+        "Or the URI in its certificate by a configured CA",
+    ),
+    field(
+        "certificate_san_ip",
+        Kind::Address,
+        Presence::Optional,
+        "Or the IP address in its certificate by a configured CA",
+    ),
+    field(
+        "certificate_san_email",
+        Kind::Email,
+        Presence::Optional,
+        "Or the e-mail address in its certificate by a configured CA",
+    ),
+    field(
+        "jwks_uri",
+        Kind::JwksUri,
+        Presence::Optional,
+        "Where its keys are published, instead of registered",
+    ),
+    field(
+        "assertion_audience",
+        Kind::Choice(ASSERTION_AUDIENCES),
+        Presence::Default("issuer"),
+        "aud of its assertions: the issuer, or the endpoint that is asked",
+    ),
+    field(
+        "assertion_alg",
+        Kind::Algorithm,
+        Presence::Optional,
+        "The one algorithm of its assertions; without it ES256, PS256 and EdDSA",
+    ),
 ];
 
 const CLIENT: &[Field] = &[
@@ -208,6 +285,8 @@ const RESOURCE: &[Field] = &[
 
 #[cfg(test)]
 mod tests {
+    use procura_protocol::application_auth::{AssertionAudience, SecondFactor};
+
     use super::*;
 
     #[test]
@@ -231,6 +310,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn words_stand_in_the_order_of_their_codes() {
+        for (at, factor) in (1..).zip(SECOND_FACTORS) {
+            assert_eq!(SecondFactor::from_code(at).map(SecondFactor::name), Some(*factor));
+        }
+        for (at, audience) in (1..).zip(ASSERTION_AUDIENCES) {
+            assert_eq!(AssertionAudience::from_code(at).map(AssertionAudience::name), Some(*audience));
+        }
+        let all = (SecondFactor::ALL.len(), AssertionAudience::ALL.len());
+        assert_eq!((SECOND_FACTORS.len(), ASSERTION_AUDIENCES.len()), all);
     }
 
     #[test]

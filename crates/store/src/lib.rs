@@ -4,6 +4,7 @@
 //!
 //! * [`directory`]: the in-memory snapshot that every request is decided on,
 //! * [`records`]: what stands in it, and the numbers that name it in the journal,
+//! * [`credential`]: the kinds of credentials, and those that end soon,
 //! * [`change`] and [`mark`]: how a change is told to readers, to the journal and to guards,
 //! * [`revocations`]: the marks that are kept, in memory, and the stream that guards follow,
 //! * [`changes`]: the few verbs that requests may cause,
@@ -27,6 +28,7 @@ pub mod clock;
 #[cfg(feature = "contract-tests")]
 #[expect(clippy::unwrap_used, missing_docs, reason = "tests, whose names are sentences")]
 pub mod contract_tests;
+pub mod credential;
 pub mod directory;
 pub mod fields;
 pub mod journal;

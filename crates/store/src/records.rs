@@ -40,6 +40,9 @@ number! {
     ResourceNo;
     /// Number of a signing key.
     KeyNo;
+    /// Number of a secret, a certificate or a key of an application or a resource. They are counted together,
+    /// and none is ever used twice.
+    CredentialNo;
 }
 
 /// The directory's version: one higher with every committed change. Given under the write lock, so
@@ -152,6 +155,8 @@ impl fmt::Debug for SecretHash {
 /// A live secret of an application or a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RegisteredSecret {
+    /// Its number.
+    pub no: CredentialNo,
     /// What is known of it.
     pub hash: SecretHash,
     /// The first second in which it proves nothing any more.
@@ -159,15 +164,17 @@ pub struct RegisteredSecret {
 }
 
 impl From<SecretHash> for RegisteredSecret {
-    /// One that does not expire.
+    /// One that does not expire, without a number.
     fn from(hash: SecretHash) -> RegisteredSecret {
-        RegisteredSecret { hash, expires_at: None }
+        RegisteredSecret { no: CredentialNo::default(), hash, expires_at: None }
     }
 }
 
 /// A certificate that stands in a registration (RFC 8705 2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RegisteredCertificate {
+    /// Its number.
+    pub no: CredentialNo,
     /// SHA-256 of its DER.
     pub thumbprint: [u8; 32],
     /// The first second in which it proves nothing any more: set by an operator, or its own end.
@@ -177,6 +184,8 @@ pub struct RegisteredCertificate {
 /// A public key that verifies an application's assertions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RegisteredKey {
+    /// Its number.
+    pub no: CredentialNo,
     /// A JWK (RFC 7517), public half only; was read as one before.
     pub jwk: Box<str>,
     /// The first second in which it proves nothing any more.

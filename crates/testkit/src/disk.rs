@@ -70,7 +70,7 @@ impl DiskApp {
         app.put(Entity::Application, &[("application_id", APPLICATION), ("trusted", "true")]).await;
         let owner = Key::read(Entity::Application, &[APPLICATION]).expect("an id");
         let hash = SecretHash(sha256(SECRET.as_bytes()));
-        app.directory.add_secret(app.context(), owner, hash).await.expect("a directory");
+        app.directory.add_credential(app.context(), owner, hash.into()).await.expect("a directory");
         app.in_force().await;
         app
     }

@@ -1,18 +1,21 @@
 //! `procura demo`: everything at once, on made-up companies.
 
+#[expect(dead_code, reason = "the demo has no certificates yet")]
+mod proofs;
 mod sample;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command};
-use procura_store::administration::{AddSecret, Administration as _, Import, Line};
+use procura_store::administration::{AddCredential, Administration as _, Import, Line};
 use procura_store::change::Entity;
 use procura_store::fields::{Key, Row};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{arguments, secret};
+use super::arguments;
+use super::credential::secret;
 use crate::config::{Config, Flags};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form};
@@ -143,12 +146,10 @@ async fn replaced_secret(bound: &Bound, entity: Entity, id: &str) -> Result<Zero
     let (secret, hash) = secret::make(&procura_jose::SystemRandom);
     let replaced = bound.store().replace_secrets(bound.context(), owner.clone(), hash).await;
     match replaced.map_err(|error| wiring::store_failed(&error))? {
-        AddSecret::Added { .. } => {
+        AddCredential::Added { .. } => {
             Ok(Zeroizing::new(secret.expose_str().map(str::to_owned).unwrap_or_default()))
         }
-        AddSecret::TooMany | AddSecret::NotFound => {
-            Err(Failure::unavailable(format_args!("{owner} could not be given a secret")))
-        }
+        _ => Err(Failure::unavailable(format_args!("{owner} could not be given a secret"))),
     }
 }
 

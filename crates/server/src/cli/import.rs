@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args, Command};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use procura_store::administration::{Administration as _, Import, ImportReport};
+use procura_store::administration::{Administration as _, Import, ImportReport, Line, Refusal};
 use procura_store::change::Entity;
 use serde_json::json;
 
+use super::record::registration;
 use super::{Json, Place, arguments};
 use crate::exit::{Failure, Outcome};
 use crate::import::{Format, lines};
@@ -70,7 +71,7 @@ pub(super) fn run(entity: Entity, matches: &ArgMatches) -> Outcome {
         .map_err(|error| Failure::usage(format_args!("{shown} can't be opened: {error}")))?;
     let desk = Desk::open(&arguments.place)?;
     let bar = progress_bar(file.metadata().map_or(0, |metadata| metadata.len()));
-    let rows = lines(counted(file, &bar), format, entity);
+    let rows = lines(counted(file, &bar), format, entity).map(looked_at);
     let counter = bar.clone();
     let import = Import { entity, dry_run: arguments.dry_run };
     let report = desk.wait(desk.store().import(desk.context(arguments.reason), import, rows, move |count| {
@@ -82,6 +83,15 @@ pub(super) fn run(entity: Entity, matches: &ArgMatches) -> Outcome {
         desk.record_changes();
     }
     tell(arguments.json.form(), &report, entity, arguments.dry_run)
+}
+
+/// A row that names a certificate which can't be is a bad one.
+fn looked_at(line: Line) -> Line {
+    let row = line.row.and_then(|row| match registration::check(&row) {
+        Ok(()) => Ok(row),
+        Err(problem) => Err(Refusal::Unreadable(problem)),
+    });
+    Line { row, ..line }
 }
 
 fn tell(form: Form, report: &ImportReport, entity: Entity, dry_run: bool) -> Outcome {

@@ -6,13 +6,13 @@
 mod audit;
 mod completions;
 mod config;
+mod credential;
 mod demo;
 mod import;
 mod init;
 mod key;
 mod record;
 mod revoke;
-mod secret;
 mod serve;
 mod status;
 mod token;

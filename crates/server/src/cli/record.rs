@@ -4,10 +4,12 @@
 //! `procura_store::fields`. A noun differs from the others by its [`Noun`] and by nothing else.
 
 pub(super) mod flags;
+pub(super) mod registration;
 pub(super) mod verbs;
 
 use clap::{ArgMatches, Command};
 use procura_store::change::Entity;
+use procura_store::credential::CredentialKind;
 
 use crate::exit::Outcome;
 
@@ -24,19 +26,21 @@ pub(super) struct Noun {
     examples: &'static str,
     /// Whether `add` makes an id when none is given.
     makes_ids: bool,
-    /// Whether its records have secrets.
-    has_secrets: bool,
+    /// What its records prove themselves with.
+    credentials: &'static [CredentialKind],
 }
 
 const APPLICATION: Noun = Noun {
     entity: Entity::Application,
-    about: "Partners' programs, and their secrets",
+    about: "Partners' programs, and what they prove themselves with",
     columns: &["application_id", "name", "trusted", "status"],
     examples: "  procura application add --data DIR --name 'Klapp ERP' --trusted\n  \
                procura application secret add app_klapp --data DIR\n  \
+               procura application update app_klapp --data DIR --auth-methods tls_client_auth \\\n    \
+               --certificate-san-dns erp.klapp.example\n  \
                procura application disable app_klapp --data DIR --reason 'contract ended'",
     makes_ids: true,
-    has_secrets: true,
+    credentials: CredentialKind::ALL,
 };
 
 const CLIENT: Noun = Noun {
@@ -47,7 +51,7 @@ const CLIENT: Noun = Noun {
                procura client update CLI100 --data DIR --status Blocked\n  \
                procura client import clients.csv --data DIR --dry-run",
     makes_ids: false,
-    has_secrets: false,
+    credentials: &[],
 };
 
 const CONTACT: Noun = Noun {
@@ -58,7 +62,7 @@ const CONTACT: Noun = Noun {
                procura contact list --data DIR --status disabled --json\n  \
                procura contact erase CON1 --data DIR --yes",
     makes_ids: false,
-    has_secrets: false,
+    credentials: &[],
 };
 
 const MANDATE: Noun = Noun {
@@ -69,7 +73,7 @@ const MANDATE: Noun = Noun {
                procura mandate update CON1 CLI100 --data DIR --until 2031-05-01T00:00:00Z\n  \
                procura mandate list --data DIR --contact-id CON1",
     makes_ids: false,
-    has_secrets: false,
+    credentials: &[],
 };
 
 const TRUST: Noun = Noun {
@@ -81,7 +85,7 @@ const TRUST: Noun = Noun {
                procura trust update CLI100 app_klapp --data DIR --contacts 'CON1 CON2'\n  \
                procura trust disable CLI100 app_klapp --data DIR --reason 'withdrawn by letter'",
     makes_ids: false,
-    has_secrets: false,
+    credentials: &[],
 };
 
 const RESOURCE: Noun = Noun {
@@ -92,7 +96,7 @@ const RESOURCE: Noun = Noun {
                procura resource secret add https://payments.example/v1 --data DIR\n  \
                procura application update app_klapp --data DIR --resource https://payments.example/v1",
     makes_ids: false,
-    has_secrets: true,
+    credentials: &[CredentialKind::Secret],
 };
 
 macro_rules! nouns {
@@ -135,8 +139,5 @@ fn command(noun: &Noun) -> Command {
     if noun.entity == Entity::Contact {
         command = command.subcommand(flags::erase(noun));
     }
-    if noun.has_secrets {
-        command = command.subcommand(super::secret::command(noun));
-    }
-    command
+    command.subcommands(noun.credentials.iter().map(|kind| super::credential::command(noun, *kind)))
 }

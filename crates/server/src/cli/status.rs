@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, Args, Command};
 use procura_store::administration::{Administration as _, Fact};
+use procura_store::credential::WARNED_AHEAD;
 use serde_json::{Map, json};
 
 use super::{Json, Place, arguments};
@@ -27,6 +28,8 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     let status = desk.wait(desk.store().status())?;
     let issuer = desk.wait(desk.store().fact(Fact::Issuer))?;
     let demo = desk.wait(desk.store().fact(Fact::Demo))?.is_some();
+    let soon = desk.context(None).at.seconds().plus(WARNED_AHEAD + 1);
+    let ending = desk.wait(desk.store().count_expiring(soon))?;
     let served = desk.is_served()?;
     let counts: Map<_, _> =
         status.counts.iter().map(|(entity, count)| (entity.to_string(), json!(count))).collect();
@@ -43,6 +46,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
             "counts": counts,
             "marks": status.marks,
             "marks_by_kind": by_kind,
+            "credentials_ending": ending,
             "changes": status.changes,
             "last_change": status.last_change.0,
         })),
@@ -65,6 +69,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
                 false => format!("{} ({})", status.marks, kinds.join(", ")),
             };
             members.push(("revocation marks".to_owned(), marks));
+            members.push(("end within 30 days".to_owned(), format!("{ending} credentials")));
             let members: Vec<(&str, Option<&str>)> =
                 members.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))).collect();
             output::line(&output::pairs(members.into_iter()))

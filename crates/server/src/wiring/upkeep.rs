@@ -1,5 +1,5 @@
 //! What a server does beside answering: bring changes into the journal, look after keys, sum up failed
-//! authentications, throw away what is over.
+//! authentications, warn of credentials that end, throw away what is over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::ending::{self, Ending};
 use super::installation::Installation;
 use super::server::ThisEngine;
 
@@ -23,6 +24,8 @@ const DRAIN_AGAIN: Duration = Duration::from_secs(5);
 const TEND_EVERY: Duration = Duration::from_secs(60);
 /// One record a minute, whatever strangers try.
 const FAILURES_EVERY: Duration = Duration::from_secs(60);
+/// A credential is warned of once a day; what was added today and ends tomorrow must not wait that long.
+const ENDS_EVERY: Duration = Duration::from_secs(60 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// Rows of the `change` table are kept this long for readers that were away.
 const CHANGES_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
@@ -37,6 +40,7 @@ pub(super) fn begin(
     tasks.spawn(drain(Arc::clone(installation), Arc::clone(engine), changed));
     tasks.spawn(tend(Arc::clone(installation), Arc::clone(engine)));
     tasks.spawn(sweep(Arc::clone(installation), Arc::clone(engine)));
+    tasks.spawn(warn_of_ends(Arc::clone(installation), Arc::clone(engine)));
     let (installation, engine) = (Arc::clone(installation), Arc::clone(engine));
     tasks.spawn(async move {
         let mut turn = every(FAILURES_EVERY);
@@ -103,6 +107,20 @@ async fn sweep(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
                 error = super::failure::whole(&error),
                 "what is over can't be thrown away; it will be later"
             );
+        }
+    }
+}
+
+async fn warn_of_ends(installation: Arc<Installation>, engine: Arc<ThisEngine>) {
+    let (mut turn, mut ending) = (every(ENDS_EVERY), Ending::default());
+    loop {
+        turn.tick().await;
+        if engine.clock_is_off() {
+            continue;
+        }
+        if let Ok(directory) = engine.directory() {
+            let now = installation.clock.now().seconds();
+            ending.due(&directory, now).iter().for_each(ending::say);
         }
     }
 }

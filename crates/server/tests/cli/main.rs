@@ -4,6 +4,7 @@
 
 mod audit;
 mod config;
+mod credential;
 mod demo;
 mod help;
 mod import;

@@ -119,7 +119,8 @@ fn two_secrets_live_at_once_and_each_is_shown_once() {
     let secret = first["secret"].as_str().unwrap();
     assert!(secret.starts_with("pcs_") && secret.len() == 47, "{secret}");
     assert_eq!(first["application_id"], "app_one");
-    assert_eq!(first.as_object().unwrap().len(), 3);
+    assert_eq!(first.as_object().unwrap().len(), 4);
+    assert_eq!(first["expires_at"], Value::Null);
     folder.done("application secret add app_one");
     let third = folder.run("application secret add app_one").ends_with(1);
     assert!(third.stderr.contains("two live secrets"), "{}", third.stderr);

@@ -11,6 +11,7 @@ use procura_store::records::{
 };
 use rusqlite::{Row, ToSql, Transaction};
 
+use super::registration::{credential, give_application, give_resource};
 use super::{failed, rows};
 
 /// What some changes are about, each once.
@@ -98,7 +99,8 @@ fn read_resource(snapshot: &Transaction<'_>, no: u32) -> Result<Option<Resource>
     let Some((mut resource, _)) = one(snapshot, rows::RESOURCE, &[&no], rows::resource)? else {
         return Ok(None);
     };
-    resource.secrets = children(snapshot, rows::SECRETS_OF, &[&Entity::Resource.code(), &no], rows::secret)?;
+    let owner = Entity::Resource.code();
+    give_resource(&mut resource, children(snapshot, rows::CREDENTIALS_OF, &[&owner, &no], credential)?);
     Ok(Some(resource))
 }
 
@@ -111,7 +113,8 @@ fn read_application(
         return Ok(None);
     };
     let owner = Entity::Application.code();
-    application.secrets = children(snapshot, rows::SECRETS_OF, &[&owner, &no], rows::secret)?;
+    let credentials = children(snapshot, rows::CREDENTIALS_OF, &[&owner, &no], credential)?;
+    give_application(&mut application, credentials);
     application.resources.extend(built_in);
     application.resources.extend(children(snapshot, rows::RESOURCES_OF, &[&no], rows::resource_of)?);
     Ok(Some(application))

@@ -12,6 +12,7 @@ use procura_store::directory::Edit;
 use procura_store::records::ResourceNo;
 use rusqlite::{Connection, Row, Rows, Transaction};
 
+use super::registration::{credential, give_application, give_resource};
 use super::{failed, rows};
 
 /// A directory, and how far it goes.
@@ -65,14 +66,15 @@ pub(super) fn read_keys(connection: &Connection) -> Result<Vec<KeyRecord>, Store
 
 fn load_resources(snapshot: &Transaction<'_>, edit: &mut Edit) -> Result<Option<ResourceNo>, StoreError> {
     let mut statement = snapshot.prepare(rows::RESOURCES).map_err(failed)?;
-    let mut secrets = snapshot.prepare(rows::SECRETS).map_err(failed)?;
-    let secrets = secrets.query([Entity::Resource.code()]).map_err(failed)?;
-    let mut secrets = Children::new(secrets, rows::secret)?;
+    let mut credentials = snapshot.prepare(rows::CREDENTIALS).map_err(failed)?;
+    let credentials = credentials.query([Entity::Resource.code()]).map_err(failed)?;
+    let mut credentials = Children::new(credentials, credential)?;
     let mut found = statement.query([]).map_err(failed)?;
-    let mut built_in = None;
+    let (mut built_in, mut theirs) = (None, Vec::new());
     while let Some(row) = found.next().map_err(failed)? {
         let (mut resource, is_built_in) = rows::resource(row)?;
-        secrets.take(resource.no.0, &mut resource.secrets)?;
+        credentials.take(resource.no.0, &mut theirs)?;
+        give_resource(&mut resource, theirs.drain(..));
         if is_built_in {
             built_in = Some(resource.no);
         }
@@ -112,21 +114,22 @@ fn load_applications(
     built_in: Option<ResourceNo>,
 ) -> Result<(), StoreError> {
     let mut statement = snapshot.prepare(rows::APPLICATIONS).map_err(failed)?;
-    let mut secrets = snapshot.prepare(rows::SECRETS).map_err(failed)?;
-    let secrets = secrets.query([Entity::Application.code()]).map_err(failed)?;
-    let mut secrets = Children::new(secrets, rows::secret)?;
+    let mut credentials = snapshot.prepare(rows::CREDENTIALS).map_err(failed)?;
+    let credentials = credentials.query([Entity::Application.code()]).map_err(failed)?;
+    let mut credentials = Children::new(credentials, credential)?;
     let mut resources = snapshot.prepare(rows::APPLICATION_RESOURCES).map_err(failed)?;
     let mut resources = Children::new(resources.query([]).map_err(failed)?, rows::resource_of)?;
     let mut all_trusts = snapshot.prepare(rows::TRUSTS).map_err(failed)?;
     let mut all_trusts = Children::new(all_trusts.query([]).map_err(failed)?, rows::trust)?;
     let mut found = statement.query([]).map_err(failed)?;
-    let mut theirs = Vec::new();
+    let (mut theirs, mut held) = (Vec::new(), Vec::new());
     while let Some(row) = found.next().map_err(failed)? {
         let mut application = rows::application(row)?;
         let no = application.no;
         application.resources.extend(built_in);
         resources.take(no.0, &mut application.resources)?;
-        secrets.take(no.0, &mut application.secrets)?;
+        credentials.take(no.0, &mut held)?;
+        give_application(&mut application, held.drain(..));
         all_trusts.take(no.0, &mut theirs)?;
         // At its final length, not at what the buffer has grown to.
         let mut trusts = Vec::with_capacity(theirs.len());

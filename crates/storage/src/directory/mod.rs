@@ -1,6 +1,7 @@
 //! The directory in memory: loaded once, then kept up with what is committed.
 //!
-//! * `rows`: the statements and how their rows are read. The only place here that knows columns.
+//! * `rows` and `registration`: the statements and how their rows are read. The only places here that know
+//!   columns.
 //! * [`mod@load`]: everything at once, when a server starts and after a large import.
 //! * [`follow`]: a thread that looks ten times a second for what was committed, by whichever process.
 //! * `told`: marks, read for those who ask and follow.
@@ -12,6 +13,7 @@ pub mod follow;
 pub mod live;
 pub mod load;
 pub mod measure;
+mod registration;
 pub(crate) mod rows;
 mod told;
 

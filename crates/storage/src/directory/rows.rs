@@ -1,5 +1,7 @@
 //! The statements that the directory is read with, and how their rows become records.
 
+use std::sync::Arc;
+
 use procura_protocol::algorithm::Algorithm;
 use procura_protocol::events::ToldMark;
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
@@ -10,13 +12,26 @@ use procura_store::administration::{KeyPurpose, KeyRecord, KeyState, StoreError}
 use procura_store::change::{ChangeSeq, Entity};
 use procura_store::mark::{Mark, MarkKind};
 use procura_store::records::{
-    Application, ApplicationNo, Client, ClientNo, Contact, ContactNo, Coverage, KeyNo, Mandate,
-    RegisteredSecret, Resource, ResourceNo, SecretHash, Span, Trust, Version,
+    Application, ApplicationNo, Client, ClientNo, Contact, ContactNo, Coverage, KeyNo, Mandate, Resource,
+    ResourceNo, Span, Trust, Version,
 };
 use rusqlite::Row;
 
 use super::failed;
+use super::registration::registration;
 use crate::sql::text::statements;
+
+macro_rules! applications {
+    ($rest:literal) => {
+        concat!(
+            "SELECT number, id, status, trusted, id_token_alg, auth_methods, certificate, \
+             certificate_bound_tokens, certificate_subject_dn, certificate_san_dns, certificate_san_uri, \
+             certificate_san_ip, certificate_san_email, jwks_uri, assertion_audience, assertion_alg \
+             FROM application ",
+            $rest
+        )
+    };
+}
 
 statements! {
     // Version, first and last row of the `change` table.
@@ -30,11 +45,13 @@ statements! {
     RESOURCES = "SELECT number, id, status, access_token_alg, built_in FROM resource ORDER BY number";
     RESOURCE = "SELECT number, id, status, access_token_alg, built_in FROM resource WHERE number = $1";
     BUILT_IN = "SELECT number FROM resource WHERE built_in = 1";
-    SECRETS = "SELECT owner_no, hash, expires_at_ms FROM secret WHERE owner = $1 ORDER BY owner_no, number";
-    SECRETS_OF = "SELECT owner_no, hash, expires_at_ms FROM secret WHERE owner = $1 AND owner_no = $2 ORDER BY number";
+    CREDENTIALS = "SELECT owner_no, number, kind, value, expires_at_ms FROM credential WHERE owner = $1 \
+        ORDER BY owner_no, number";
+    CREDENTIALS_OF = "SELECT owner_no, number, kind, value, expires_at_ms FROM credential \
+        WHERE owner = $1 AND owner_no = $2 ORDER BY number";
 
-    APPLICATIONS = "SELECT number, id, status, trusted, id_token_alg FROM application ORDER BY number";
-    APPLICATION = "SELECT number, id, status, trusted, id_token_alg FROM application WHERE number = $1";
+    APPLICATIONS = applications!("ORDER BY number");
+    APPLICATION = applications!("WHERE number = $1");
     APPLICATION_RESOURCES = "SELECT application_no, resource_no FROM application_resource \
         ORDER BY application_no, position";
     RESOURCES_OF = "SELECT application_no, resource_no FROM application_resource \
@@ -119,7 +136,7 @@ pub(crate) fn resource(row: &Row<'_>) -> Result<(Resource, bool), StoreError> {
     Ok((resource, integer(row, 4)? == 1))
 }
 
-/// An application without secrets, resources and trusts.
+/// An application without credentials, resources and trusts.
 pub(crate) fn application(row: &Row<'_>) -> Result<Application, StoreError> {
     let id = ApplicationId::parse(text(row, 1)?).map_err(|_| StoreError::Damaged("application id"))?;
     Ok(Application {
@@ -127,20 +144,12 @@ pub(crate) fn application(row: &Row<'_>) -> Result<Application, StoreError> {
         id,
         active: is_on(row, 2)?,
         trusted: integer(row, 3)? == 1,
-        registration: Default::default(),
+        registration: Arc::new(registration(row, 5)?),
         secrets: Vec::new(),
         resources: Vec::new(),
         id_token_algorithm: algorithm(row, 4)?,
         trusts: Default::default(),
     })
-}
-
-pub(crate) fn secret(row: &Row<'_>) -> Result<(u32, RegisteredSecret), StoreError> {
-    let hash = blob(row, 1)?.and_then(|bytes| bytes.try_into().ok());
-    let hash = SecretHash(hash.ok_or(StoreError::Damaged("hash of a secret"))?);
-    // A second that has begun counts as over: what has expired must never prove anything.
-    let expires_at = optional(row, 2)?.map(|millis| UnixSeconds(millis.div_euclid(1000)));
-    Ok((number(row, 0)?, RegisteredSecret { hash, expires_at }))
 }
 
 pub(crate) fn resource_of(row: &Row<'_>) -> Result<(u32, ResourceNo), StoreError> {
@@ -221,7 +230,7 @@ pub(crate) fn integer(row: &Row<'_>, at: usize) -> Result<i64, StoreError> {
     optional(row, at)?.ok_or(StoreError::Damaged("number that is missing"))
 }
 
-fn optional(row: &Row<'_>, at: usize) -> Result<Option<i64>, StoreError> {
+pub(super) fn optional(row: &Row<'_>, at: usize) -> Result<Option<i64>, StoreError> {
     let value = row.get_ref(at).map_err(failed)?;
     value.as_i64_or_null().map_err(|_| StoreError::Damaged("number"))
 }
@@ -230,7 +239,11 @@ fn text<'r>(row: &'r Row<'_>, at: usize) -> Result<&'r str, StoreError> {
     row.get_ref(at).map_err(failed)?.as_str().map_err(|_| StoreError::Damaged("text"))
 }
 
-fn blob<'r>(row: &'r Row<'_>, at: usize) -> Result<Option<&'r [u8]>, StoreError> {
+pub(super) fn optional_text<'r>(row: &'r Row<'_>, at: usize) -> Result<Option<&'r str>, StoreError> {
+    row.get_ref(at).map_err(failed)?.as_str_or_null().map_err(|_| StoreError::Damaged("text"))
+}
+
+pub(super) fn blob<'r>(row: &'r Row<'_>, at: usize) -> Result<Option<&'r [u8]>, StoreError> {
     row.get_ref(at).map_err(failed)?.as_blob_or_null().map_err(|_| StoreError::Damaged("bytes"))
 }
 
@@ -239,7 +252,7 @@ fn is_on(row: &Row<'_>, at: usize) -> Result<bool, StoreError> {
     Ok(integer(row, at)? == 1)
 }
 
-fn algorithm(row: &Row<'_>, at: usize) -> Result<Algorithm, StoreError> {
+pub(super) fn algorithm(row: &Row<'_>, at: usize) -> Result<Algorithm, StoreError> {
     let place = usize::try_from(integer(row, at)? - 1).ok();
     place.and_then(|place| Algorithm::ALL.get(place).copied()).ok_or(StoreError::Damaged("algorithm"))
 }

@@ -5,6 +5,7 @@ use procura_store::change::{Action, Entity};
 use procura_store::changes::ChangeIfUnchanged;
 use procura_store::fields::{self, Key, Row};
 
+use super::credentials::live_key;
 use super::marks::mark_if_smaller;
 use super::shape::{self, Numbers, Part, Stored, encode, is_pair, number_of, pack};
 use super::text::{application, resource};
@@ -147,6 +148,13 @@ fn put_if(writing: &mut Writing<'_>, row: &Row, wanted: Wanted) -> Result<Outcom
     let numbers = before.as_ref().map_or(numbers, |before| before.numbers);
     let mut after = Stored { entity, numbers, values, named: None };
     if let Some(refusal) = resolve(writing.sql, &mut after)? {
+        return Ok(Outcome::Refused(refusal));
+    }
+    if before.is_some()
+        && after.get("jwks_uri").is_some()
+        && let Some(no) = live_key(writing, &after)?
+    {
+        let refusal = Refusal::HasKeys { no };
         return Ok(Outcome::Refused(refusal));
     }
     match before {

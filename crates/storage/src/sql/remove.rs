@@ -4,10 +4,11 @@ use procura_store::administration::{Disable, Erase, Refusal, Remove, StoreError}
 use procura_store::change::{Action, Entity};
 use procura_store::fields::{self, Key};
 
+use super::credentials;
 use super::marks::mark_if_smaller;
 use super::put::{get, save};
 use super::shape::{self, Numbers, Stored, is_pair};
-use super::text::{application, log, mandate, resource, secret, trust};
+use super::text::{application, log, mandate, resource, trust};
 use super::writing::Writing;
 use super::{CellsExt, Sql, Value, one_integer, one_text};
 
@@ -100,9 +101,9 @@ fn take_out(writing: &mut Writing<'_>, record: &Stored) -> Result<(), StoreError
         Entity::Application => {
             take_out_pairs(writing, Entity::Trust, trust::DELETE_IN_APPLICATION, &number)?;
             writing.sql.execute(application::DELETE_RESOURCES, &number)?;
-            take_out_secrets(writing, record)?;
+            credentials::take_out(writing, record)?;
         }
-        Entity::Resource => take_out_secrets(writing, record)?,
+        Entity::Resource => credentials::take_out(writing, record)?,
         Entity::Mandate | Entity::Trust | Entity::Key | Entity::Token => {}
     }
     let shape = shape::of(record.entity)?;
@@ -125,9 +126,4 @@ fn take_out_pairs(
         Ok(())
     })?;
     gone.into_iter().try_for_each(|numbers| writing.change(entity, Action::Remove, numbers))
-}
-
-fn take_out_secrets(writing: &mut Writing<'_>, owner: &Stored) -> Result<(), StoreError> {
-    let values = [Value::Integer(owner.entity.code().into()), Value::Integer(owner.numbers.number.into())];
-    writing.sql.execute(secret::DELETE_ALL, &values).map(drop)
 }

@@ -1,6 +1,7 @@
 //! How the fields of each kind of record lie in columns.
 
 use procura_protocol::algorithm::Algorithm;
+use procura_protocol::application_auth::AuthMethods;
 use procura_protocol::permission::{Ceiling, Permissions};
 use procura_protocol::time::{UnixSeconds, Window};
 use procura_store::administration::StoreError;
@@ -85,7 +86,23 @@ const APPLICATION: Shape = Shape {
     get: application::GET,
     count: application::COUNT,
     main: Part {
-        fields: &["name", "trusted", "status", "id_token_alg"],
+        fields: &[
+            "name",
+            "trusted",
+            "status",
+            "id_token_alg",
+            "auth_methods",
+            "certificate",
+            "certificate_bound_tokens",
+            "certificate_subject_dn",
+            "certificate_san_dns",
+            "certificate_san_uri",
+            "certificate_san_ip",
+            "certificate_san_email",
+            "jwks_uri",
+            "assertion_audience",
+            "assertion_alg",
+        ],
         insert: application::INSERT,
         update: application::UPDATE,
         delete: application::DELETE,
@@ -335,6 +352,11 @@ fn permissions(bits: i64) -> Result<Permissions, StoreError> {
         .ok_or(StoreError::Damaged("unknown permissions"))
 }
 
+fn auth_methods(bits: i64) -> Result<AuthMethods, StoreError> {
+    let methods = u8::try_from(bits).ok().and_then(AuthMethods::from_bits);
+    methods.ok_or(StoreError::Damaged("unknown ways to authenticate"))
+}
+
 fn decode(kind: Kind, cells: &dyn Cells, at: usize) -> Result<Option<String>, StoreError> {
     let not_empty = |text: String| (!text.is_empty()).then_some(text);
     match kind {
@@ -347,12 +369,21 @@ fn decode(kind: Kind, cells: &dyn Cells, at: usize) -> Result<Option<String>, St
         | Kind::UpperCode
         | Kind::LowerCode
         | Kind::TimeZone
+        | Kind::DistinguishedName
+        | Kind::HostName
+        | Kind::Uri
+        | Kind::Address
+        | Kind::JwksUri
         | Kind::Resources => Ok(cells.text(at)?.map(str::to_owned)),
         Kind::Boolean => {
             Ok(cells.integer(at)?.map(|value| if value == 0 { "false" } else { "true" }.to_owned()))
         }
         Kind::Choice(words) => Ok(Some((*one_of(words, cells.i64(at)?)?).to_owned())),
-        Kind::Algorithm => Ok(Some(algorithm_of(cells.i64(at)?)?.to_string())),
+        Kind::Algorithm => {
+            let code = cells.integer(at)?;
+            code.map(|code| algorithm_of(code).map(|algorithm| algorithm.to_string())).transpose()
+        }
+        Kind::AuthMethods => Ok(Some(auth_methods(cells.i64(at)?)?.to_string())),
         Kind::Permissions => Ok(not_empty(permissions(cells.i64(at)?)?.to_string())),
         Kind::Ceiling => Ok(not_empty(ceiling_text(permissions(cells.i64(at)?)?))),
         Kind::Time => Ok(cells.integer(at)?.map(|seconds| UnixSeconds(seconds).to_string())),
@@ -379,6 +410,10 @@ pub(crate) fn encode(kind: Kind, text: Option<&str>) -> Result<Value<'_>, StoreE
         (Kind::Algorithm, Some(text)) => {
             let algorithm = text.parse::<Algorithm>().map_err(|_| NOT_NORMAL)?;
             Ok(Value::Integer(algorithm_code(algorithm)))
+        }
+        (Kind::AuthMethods, Some(text)) => {
+            let methods = AuthMethods::parse(text).map_err(|_| NOT_NORMAL)?;
+            Ok(Value::Integer(methods.bits().into()))
         }
         (Kind::Time, Some(text)) => {
             let at = UnixSeconds::parse_rfc3339(text).map_err(|_| NOT_NORMAL)?;

@@ -13,11 +13,11 @@ pub(crate) use statements;
 pub(crate) mod application;
 pub(crate) mod client;
 pub(crate) mod contact;
+pub(crate) mod credential;
 pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod mandate;
 pub(crate) mod resource;
-pub(crate) mod secret;
 pub(crate) mod trust;
 
 /// The lists of all texts. A module with texts of its own adds its list here.
@@ -25,11 +25,11 @@ pub(crate) const ALL: &[&[(&str, &str)]] = &[
     application::ALL,
     client::ALL,
     contact::ALL,
+    credential::ALL,
     crate::directory::rows::ALL,
     key::ALL,
     log::ALL,
     mandate::ALL,
     resource::ALL,
-    secret::ALL,
     trust::ALL,
 ];

@@ -2,11 +2,12 @@
 
 use procura_protocol::algorithm::Algorithm;
 use procura_protocol::ids::{ContactId, ResourceId};
-use procura_protocol::time::UnixMillis;
+use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_store::administration::{
-    Add, AddSecret, Administration, BuiltIn, ChangeContext, Disable, Erase, Fact, Import, ImportReport,
-    InsertKey, KeyRecord, Line, ListQuery, NewKey, Page, PromoteKey, Put, Remove, RetireKey, RetireSecret,
-    Revocation, Revoke, RevokeKey, SealedKey, SecretNo, SecretRecord, Status, StoreError, Update,
+    Add, AddCredential, Administration, BuiltIn, ChangeContext, CredentialRecord, CredentialToRetire,
+    Disable, Erase, Fact, Import, ImportReport, InsertKey, KeyRecord, Line, ListQuery, NewCredential, NewKey,
+    Page, PromoteKey, Put, Remove, RetireCredential, RetireKey, Revocation, Revoke, RevokeKey, SealedKey,
+    Status, StoreError, Update,
 };
 use procura_store::change::{Change, ChangeSeq, Entity};
 use procura_store::fields::{Key, Row};
@@ -14,7 +15,7 @@ use procura_store::records::{KeyNo, SecretHash};
 
 use super::SqliteDirectory;
 use crate::sql::writing::tidying;
-use crate::sql::{import, keys, list, log, put, remove, revoke, secrets};
+use crate::sql::{credentials, import, keys, list, log, put, remove, revoke};
 
 impl Administration for SqliteDirectory {
     async fn add(&self, context: ChangeContext, row: Row) -> Result<Add, StoreError> {
@@ -69,13 +70,13 @@ impl Administration for SqliteDirectory {
         self.with_writer(move |sql| import::import(sql, &context, what, lines, progress)).await
     }
 
-    async fn add_secret(
+    async fn add_credential(
         &self,
         context: ChangeContext,
         owner: Key,
-        hash: SecretHash,
-    ) -> Result<AddSecret, StoreError> {
-        self.write(context, move |writing| secrets::add(writing, &owner, &hash)).await
+        credential: NewCredential,
+    ) -> Result<AddCredential, StoreError> {
+        self.write(context, move |writing| credentials::add(writing, &owner, &credential)).await
     }
 
     async fn replace_secrets(
@@ -83,22 +84,25 @@ impl Administration for SqliteDirectory {
         context: ChangeContext,
         owner: Key,
         hash: SecretHash,
-    ) -> Result<AddSecret, StoreError> {
-        self.write(context, move |writing| secrets::replace(writing, &owner, &hash)).await
+    ) -> Result<AddCredential, StoreError> {
+        self.write(context, move |writing| credentials::replace(writing, &owner, &hash)).await
     }
 
-    async fn retire_secret(
+    async fn retire_credential(
         &self,
         context: ChangeContext,
         owner: Key,
-        secret: SecretNo,
-        compromised: bool,
-    ) -> Result<RetireSecret, StoreError> {
-        self.write(context, move |writing| secrets::retire(writing, &owner, secret, compromised)).await
+        credential: CredentialToRetire,
+    ) -> Result<RetireCredential, StoreError> {
+        self.write(context, move |writing| credentials::retire(writing, &owner, credential)).await
     }
 
-    async fn secrets(&self, owner: Key) -> Result<Option<Vec<SecretRecord>>, StoreError> {
-        self.read(move |sql| secrets::list(sql, &owner)).await
+    async fn credentials(&self, owner: Key) -> Result<Option<Vec<CredentialRecord>>, StoreError> {
+        self.read(move |sql| credentials::list(sql, &owner)).await
+    }
+
+    async fn count_expiring(&self, before: UnixSeconds) -> Result<u64, StoreError> {
+        self.read(move |sql| credentials::count_expiring(sql, before)).await
     }
 
     async fn set_built_in_resource(

@@ -8,6 +8,7 @@ use crate::sql::{CellsExt, Sql, Value};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_directory", include_str!("../../migrations/sqlite/0001_directory.sql")),
     ("0002_revocation", include_str!("../../migrations/sqlite/0002_revocation.sql")),
+    ("0003_registration", include_str!("../../migrations/sqlite/0003_registration.sql")),
 ];
 
 const MAKE_LIST: &str = "CREATE TABLE IF NOT EXISTS schema_migration (name TEXT NOT NULL PRIMARY KEY)";

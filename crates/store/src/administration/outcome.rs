@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 
 use thiserror::Error;
 
-use super::SecretNo;
 use crate::fields::Invalid;
+use crate::records::CredentialNo;
 
 /// Bad lines that an import names; it counts them all.
 pub const MAX_BAD_LINES: usize = 100;
@@ -78,26 +78,33 @@ pub enum Erase {
     NotFound,
 }
 
-/// Of giving a secret.
+/// Of giving a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddSecret {
+pub enum AddCredential {
     /// It is live.
     Added {
         /// What names it from now on.
-        no: SecretNo,
+        no: CredentialNo,
     },
-    /// Two are live already: retire one first.
+    /// Two of its kind are live already: retire one first.
     TooMany,
+    /// The owner has the same certificate, or a key with the same `kid`.
+    Exists {
+        /// Its number.
+        no: CredentialNo,
+    },
+    /// The keys of the application are published at its `jwks_uri`: one source only.
+    HasJwksUri,
     /// There is no such application or resource.
     NotFound,
 }
 
-/// Of ending a secret.
+/// Of ending a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetireSecret {
+pub enum RetireCredential {
     /// It is dead.
     Retired,
-    /// The owner has no such live secret.
+    /// The owner has no such credential.
     NotFound,
 }
 
@@ -134,6 +141,15 @@ pub enum Refusal {
     InUse {
         /// The first of them.
         application: String,
+    },
+    /// Keys stand in the registration already.
+    #[error(
+        "jwks_uri can't stand beside keys that are registered, because a key must have one source: retire \
+         key {no} first"
+    )]
+    HasKeys {
+        /// One of them.
+        no: CredentialNo,
     },
     /// The line could not be read at all.
     #[error("{0}")]

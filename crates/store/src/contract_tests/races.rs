@@ -1,7 +1,7 @@
 //! Sixteen at once, as if each were a process of its own.
 
 use super::{Harness, all_at_once, context, key, row, small_world};
-use crate::administration::{Add, AddSecret, Administration};
+use crate::administration::{Add, AddCredential, Administration};
 use crate::change::{ChangeSeq, Entity};
 use crate::records::SecretHash;
 
@@ -12,13 +12,13 @@ pub async fn of_sixteen_secrets_two_win(harness: &impl Harness) {
     let directories: Vec<_> = (0..AT_ONCE).map(|_| harness.open()).collect();
     let application = key(Entity::Application, &["app_1"]);
     let adding = directories.iter().zip(0u8..).map(|(directory, byte)| {
-        directory.add_secret(context(), application.clone(), SecretHash([byte; 32]))
+        directory.add_credential(context(), application.clone(), SecretHash([byte; 32]).into())
     });
     let outcomes = all_at_once(adding).await;
-    let added = |outcome: &Result<AddSecret, _>| matches!(outcome, Ok(AddSecret::Added { .. }));
+    let added = |outcome: &Result<AddCredential, _>| matches!(outcome, Ok(AddCredential::Added { .. }));
     assert_eq!(outcomes.iter().filter(|outcome| added(outcome)).count(), 2);
-    assert!(outcomes.iter().all(|outcome| added(outcome) || matches!(outcome, Ok(AddSecret::TooMany))));
-    assert_eq!(directories[0].secrets(application).await.unwrap().unwrap().len(), 2);
+    assert!(outcomes.iter().all(|outcome| added(outcome) || matches!(outcome, Ok(AddCredential::TooMany))));
+    assert_eq!(directories[0].credentials(application).await.unwrap().unwrap().len(), 2);
 }
 
 pub async fn of_sixteen_adders_one_wins(harness: &impl Harness) {

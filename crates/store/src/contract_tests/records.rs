@@ -51,6 +51,17 @@ pub async fn what_was_put_is_there_whole(harness: &impl Harness) {
         ("status", "disabled"),
         ("resources", "https://b.example/ https://a.example/"),
         ("id_token_alg", "EdDSA"),
+        ("auth_methods", "client_secret_post private_key_jwt tls_client_auth"),
+        ("certificate", "required"),
+        ("certificate_bound_tokens", "false"),
+        ("certificate_subject_dn", "CN=erp,O=Klapp,C=AT"),
+        ("certificate_san_dns", ""),
+        ("certificate_san_uri", ""),
+        ("certificate_san_ip", ""),
+        ("certificate_san_email", ""),
+        ("jwks_uri", "https://partner.example/jwks"),
+        ("assertion_audience", "endpoint"),
+        ("assertion_alg", "RS256"),
     ];
     let mandate = [
         ("contact_id", "ana"),
@@ -91,6 +102,45 @@ pub async fn what_was_put_is_there_whole(harness: &impl Harness) {
     }
 }
 
+pub async fn an_application_says_how_it_proves_itself_and_a_secret_is_the_rule(harness: &impl Harness) {
+    let directory = harness.open();
+    put(&directory, Entity::Application, &[("application_id", "app_1")]).await;
+    let read = async |field| get(&directory, Entity::Application, &["app_1"], field).await;
+    for (field, value) in [
+        ("auth_methods", Some("client_secret_basic client_secret_post")),
+        ("certificate", Some("ignored")),
+        ("certificate_bound_tokens", Some("true")),
+        ("jwks_uri", None),
+        ("assertion_audience", Some("issuer")),
+        ("assertion_alg", None),
+    ] {
+        assert_eq!(read(field).await.as_deref(), value, "{field}");
+    }
+    let mut before = None;
+    for (field, value) in [
+        ("certificate_subject_dn", "CN=erp"),
+        ("certificate_san_dns", "erp.partner.example"),
+        ("certificate_san_uri", "urn:partner:erp"),
+        ("certificate_san_ip", "2001:db8::1"),
+        ("certificate_san_email", "erp@partner.example"),
+    ] {
+        let key = ("application_id", "app_1");
+        let row = [key, ("auth_methods", "tls_client_auth"), (field, value)];
+        if let Some(before) = before {
+            let both = put(&directory, Entity::Application, &row).await;
+            assert_eq!(both, Put::Refused(Refusal::Invalid(Invalid::CertificateSubjects)), "{field}");
+            put(&directory, Entity::Application, &[key, (before, ""), (field, value)]).await;
+        } else {
+            put(&directory, Entity::Application, &row).await;
+        }
+        assert_eq!(read(field).await.as_deref(), Some(value));
+        before = Some(field);
+    }
+    let bare = [("application_id", "app_2"), ("auth_methods", "tls_client_auth")];
+    let refused = put(&directory, Entity::Application, &bare).await;
+    assert_eq!(refused, Put::Refused(Refusal::Invalid(Invalid::NoCertificateSubject)));
+}
+
 pub async fn adding_twice_says_that_it_exists(harness: &impl Harness) {
     let directory = harness.open();
     let contact = row(Entity::Contact, &[("contact_id", "con"), ("name", "First")]);
@@ -121,7 +171,7 @@ pub async fn what_is_not_there_is_not_found(harness: &impl Harness) {
     let mandate = row(Entity::Mandate, &[("contact_id", "con"), ("client_id", "cli")]);
     assert_eq!(directory.update(context(), mandate.clone()).await.unwrap(), Update::NotFound);
     assert_eq!(directory.remove(context(), mandate.key()).await.unwrap(), Remove::NotFound);
-    assert_eq!(directory.secrets(key(Entity::Application, &["app_1"])).await.unwrap(), None);
+    assert_eq!(directory.credentials(key(Entity::Application, &["app_1"])).await.unwrap(), None);
     assert_eq!(directory.status().await.unwrap().version.0, 0);
 }
 

@@ -49,6 +49,11 @@ impl<T: Clone> Pages<T> {
         *slot = record;
     }
 
+    /// All records, by number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pages.iter().flatten().flat_map(|page| page.iter()).flatten()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }

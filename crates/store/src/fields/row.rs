@@ -5,6 +5,7 @@ use std::fmt;
 use procura_protocol::time::UnixSeconds;
 use thiserror::Error;
 
+use super::registration::{CERTIFICATE_SUBJECTS, check_application};
 use super::{Field, Kind, Presence, Problem, of, position};
 use crate::change::Entity;
 
@@ -72,7 +73,8 @@ impl Row {
     }
 
     /// All values of the record once this row is applied to `before`, or to nothing, in the order of
-    /// [`of`]. Fails when something that a new record needs is missing, or when its window is empty.
+    /// [`of`]. Fails when something that a new record needs is missing, when its window is empty, or when an
+    /// application does not say which certificate proves it.
     pub fn applied_to(&self, before: Option<&[Option<String>]>) -> Result<Vec<Option<String>>, Invalid> {
         let fields = of(self.entity);
         let mut values = match before {
@@ -88,6 +90,7 @@ impl Row {
             }
         }
         check_window(self.entity, &values)?;
+        check_application(self.entity, &values)?;
         Ok(values)
     }
 
@@ -267,6 +270,12 @@ pub enum Invalid {
     /// A window with nothing in it.
     #[error("until must be after from")]
     Window,
+    /// Certificates that a configured CA issued count, and nothing says what they must say.
+    #[error("auth_methods has tls_client_auth: say which certificate, by one of {}", CERTIFICATE_SUBJECTS.join(", "))]
+    NoCertificateSubject,
+    /// More than one thing says it.
+    #[error("keep one of {}, and clear the others", CERTIFICATE_SUBJECTS.join(", "))]
+    CertificateSubjects,
 }
 
 impl Invalid {
@@ -338,6 +347,27 @@ mod tests {
         }
         let unknown = Columns::read(Entity::Contact, ["contact_id", "nme\u{7}"]).unwrap_err();
         assert!(matches!(&unknown, Invalid::Unknown { name, .. } if name == "nme"), "{unknown}");
+    }
+
+    #[test]
+    fn a_certificate_of_a_ca_is_told_by_exactly_one_field() {
+        let read = |pairs: &[(&str, &str)], before: Option<&[Option<String>]>| {
+            let pairs = pairs.iter().copied().chain([("application_id", "app_1")]);
+            Row::read(Entity::Application, pairs).unwrap().applied_to(before)
+        };
+        let methods = ("auth_methods", "tls_client_auth");
+        let (dn, dns) = (("certificate_subject_dn", "CN=erp"), ("certificate_san_dns", "erp.example"));
+        assert_eq!(read(&[methods], None), Err(Invalid::NoCertificateSubject));
+        assert_eq!(read(&[methods, dn, dns], None), Err(Invalid::CertificateSubjects));
+        assert_eq!(read(&[dn, dns], None), Err(Invalid::CertificateSubjects));
+        let before = read(&[methods, dn], None).unwrap();
+        assert_eq!(read(&[dns], Some(&before)), Err(Invalid::CertificateSubjects));
+        let cleared = ("certificate_subject_dn", "");
+        assert_eq!(read(&[cleared], Some(&before)), Err(Invalid::NoCertificateSubject));
+        read(&[cleared, dns], Some(&before)).unwrap();
+        read(&[cleared, ("auth_methods", "private_key_jwt")], Some(&before)).unwrap();
+        let told = Invalid::NoCertificateSubject.to_string();
+        assert!(told.contains("certificate_san_ip"), "{told}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The values that fields take.
 
 use procura_protocol::algorithm::{Algorithm, UnknownAlgorithm};
+use procura_protocol::application_auth::{AuthMethods, InvalidAuthMethods};
 use procura_protocol::ids::{self, InvalidId, check_application, check_party, check_resource};
 use procura_protocol::permission::{Ceiling, InvalidPermissions, Permission, Permissions};
 use procura_protocol::time::{InvalidTime, UnixSeconds};
 use thiserror::Error;
 
+use super::registration::{is_distinguished_name, is_jwks_uri, read_address, read_host_name};
 use crate::records::Span;
 
 /// Contacts that one trust may name.
@@ -57,6 +59,18 @@ pub enum Kind {
     Resources,
     /// A registered signature algorithm that we can make.
     Algorithm,
+    /// [`procura_protocol::application_auth::AuthMethods`].
+    AuthMethods,
+    /// RFC 4514, by its form.
+    DistinguishedName,
+    /// Small letters, no wildcard.
+    HostName,
+    /// An absolute URI, compared as it stands.
+    Uri,
+    /// IPv4 or IPv6, in the form that its type prints.
+    Address,
+    /// An `https` URL without user or fragment.
+    JwksUri,
 }
 
 impl Kind {
@@ -78,6 +92,12 @@ impl Kind {
             Kind::Choice(words) => check(words.contains(&text), Problem::Choice(words))?,
             Kind::Algorithm => drop(text.parse::<Algorithm>()?),
             Kind::Time => check_time(text)?,
+            Kind::DistinguishedName => check(is_distinguished_name(text), Problem::DistinguishedName)?,
+            Kind::Uri => check_resource(text)?,
+            Kind::JwksUri => check(is_jwks_uri(text), Problem::JwksUri)?,
+            Kind::AuthMethods => return Ok(Some(AuthMethods::parse(text)?.to_string())),
+            Kind::HostName => return read_host_name(text).map(Some),
+            Kind::Address => return read_address(text).map(Some),
             Kind::Permissions => return Ok(not_empty(Permissions::parse(text)?.to_string())),
             Kind::Ceiling => return Ok(not_empty(ceiling_text(Ceiling::parse(text)?.permissions()))),
             Kind::Contacts => return read_contacts(text).map(not_empty),
@@ -159,6 +179,24 @@ pub enum Problem {
     /// Not a set of permissions.
     #[error("{0}")]
     Permissions(#[from] InvalidPermissions),
+    /// Not a list of ways to authenticate.
+    #[error("{0}")]
+    AuthMethods(#[from] InvalidAuthMethods),
+    /// Not in the form of a distinguished name.
+    #[error(
+        "must be a distinguished name as RFC 4514 writes it, for instance CN=erp,O=Klapp,C=AT: 512 bytes at \
+         most, no space beside a comma"
+    )]
+    DistinguishedName,
+    /// Not a host name.
+    #[error("must be a host name, for instance erp.partner.example: no wildcard, no address")]
+    HostName,
+    /// Not an IP address.
+    #[error("must be one IPv4 or IPv6 address, for instance 192.0.2.1")]
+    Address,
+    /// Not a URL that keys may be fetched from.
+    #[error("must be an https URL of at most 512 characters, without a user and without a fragment")]
+    JwksUri,
 }
 
 fn check(fits: bool, problem: Problem) -> Result<(), Problem> {
@@ -243,6 +281,10 @@ mod tests {
         assert_eq!(read(Kind::Contacts, "b a"), "a b");
         assert_eq!(read(Kind::Contacts, " * "), "*");
         assert_eq!(read(Kind::Resources, "https://b/ https://a/"), "https://b/ https://a/");
+        let methods = read(Kind::AuthMethods, "private_key_jwt client_secret_post");
+        assert_eq!(methods, "client_secret_post private_key_jwt");
+        assert_eq!(read(Kind::HostName, "ERP.example"), "erp.example");
+        assert_eq!(read(Kind::Address, "::FFFF:1"), "::ffff:1");
         let all = read(Kind::Ceiling, "all");
         assert_eq!(all, "all");
         let seven = Ceiling::parse("all").unwrap().permissions().to_string();
@@ -295,6 +337,13 @@ mod tests {
             (Kind::Resources, "https://a/ https://a/"),
             (Kind::Resources, many.as_str()),
             (Kind::Algorithm, "HS256"),
+            (Kind::AuthMethods, "none"),
+            (Kind::AuthMethods, "client_secret_jwt"),
+            (Kind::DistinguishedName, "CN=a, O=b"),
+            (Kind::HostName, "*.partner.example"),
+            (Kind::Uri, "/erp"),
+            (Kind::Address, "192.0.2.0/24"),
+            (Kind::JwksUri, "http://partner.example/jwks"),
         ] {
             let problem = kind.read(bad).expect_err(bad);
             assert!(!problem.to_string().contains(bad), "{kind:?} repeats the value: {problem}");

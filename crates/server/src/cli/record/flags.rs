@@ -45,7 +45,7 @@ pub(super) fn disable(noun: &Noun) -> Command {
 
 pub(super) fn remove(noun: &Noun) -> Command {
     let hanging = match noun.entity {
-        Entity::Application => ", with its trusts and secrets",
+        Entity::Application => ", with its trusts and credentials",
         Entity::Client => ", with its mandates and trusts",
         Entity::Contact => ", with its mandates",
         Entity::Resource => ", with its secrets",
@@ -129,7 +129,7 @@ fn with_values(mut command: Command, noun: &Noun) -> Command {
 
 /// The flag of a field.
 fn value(field: &'static Field) -> Arg {
-    let argument = Arg::new(field.name).long(field.name.replace('_', "-")).value_name(value_name(field.kind));
+    let argument = Arg::new(field.name).long(field.name.replace('_', "-")).value_name(value_name(field));
     match field.kind {
         Kind::Choice(words) => argument.value_parser(PossibleValuesParser::new(words)),
         Kind::Boolean => argument
@@ -137,13 +137,15 @@ fn value(field: &'static Field) -> Arg {
             .num_args(0..=1)
             .default_missing_value("true"),
         Kind::Resources => argument.action(ArgAction::Append).visible_alias("resource"),
-        Kind::Permissions | Kind::Ceiling | Kind::Contacts => argument.action(ArgAction::Append),
+        Kind::Permissions | Kind::Ceiling | Kind::Contacts | Kind::AuthMethods => {
+            argument.action(ArgAction::Append)
+        }
         _ => argument,
     }
 }
 
-fn value_name(kind: Kind) -> &'static str {
-    match kind {
+fn value_name(field: &Field) -> &'static str {
+    match field.kind {
         Kind::ApplicationId | Kind::ContactId | Kind::ClientId => "ID",
         Kind::ResourceId => "URI",
         Kind::Resources => "URIS",
@@ -152,8 +154,14 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::UpperCode | Kind::LowerCode => "CODE",
         Kind::TimeZone => "ZONE",
         Kind::Boolean => "BOOLEAN",
-        Kind::Choice(_) => "STATUS",
+        Kind::Choice(_) if field.name == "status" => "STATUS",
+        Kind::Choice(_) => "WORD",
         Kind::Permissions | Kind::Ceiling => "NAMES",
+        Kind::AuthMethods => "METHODS",
+        Kind::DistinguishedName => "DN",
+        Kind::HostName => "HOST",
+        Kind::Uri | Kind::JwksUri => "URI",
+        Kind::Address => "IP",
         Kind::Contacts => "IDS",
         Kind::Time => "TIME",
         Kind::Algorithm => "ALGORITHM",

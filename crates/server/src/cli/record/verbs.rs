@@ -9,7 +9,7 @@ use procura_store::fields::{self, Key, Row};
 use serde_json::{Map, Value, json};
 
 use super::super::{Json, Place, arguments};
-use super::{Noun, flags};
+use super::{Noun, flags, registration};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, List, plain};
 use crate::wiring::Desk;
@@ -29,8 +29,10 @@ pub(super) fn run(noun: &Noun, matches: &ArgMatches) -> Outcome {
         "remove" => remove(noun, matches),
         "erase" => erase(noun, matches),
         "import" => super::super::import::run(noun.entity, matches),
-        "secret" => super::super::secret::run(noun.entity, matches),
-        _ => Ok(()),
+        name => match noun.credentials.iter().find(|kind| kind.name() == name) {
+            Some(kind) => super::super::credential::run(noun.entity, *kind, matches),
+            None => Ok(()),
+        },
     }
 }
 
@@ -40,9 +42,10 @@ fn add(noun: &Noun, matches: &ArgMatches) -> Outcome {
         parts.push(made_id());
     }
     let row = flags::row(noun, matches, &parts)?;
+    registration::check(&row).map_err(Failure::usage)?;
     let (key, desk) = (row.key(), desk(matches)?);
     match desk.wait(desk.store().add(desk.context(reason(matches)), row))? {
-        Add::Added => desk.told(form(matches)?, &key, "added"),
+        Add::Added => told_with_warnings(noun, &desk, matches, (&key, "added")),
         Add::Exists => Err(Failure::refused(format_args!(
             "{key} is there already; `procura {} update` changes it",
             noun.entity
@@ -56,9 +59,10 @@ fn update(noun: &Noun, matches: &ArgMatches) -> Outcome {
     if row.iter().all(|(field, _)| field.is_key()) {
         return Err(Failure::usage("say what to change; `--help` lists what can be"));
     }
+    registration::check(&row).map_err(Failure::usage)?;
     let (key, desk) = (row.key(), desk(matches)?);
     match desk.wait(desk.store().update(desk.context(reason(matches)), row))? {
-        Update::Updated => desk.told(form(matches)?, &key, "updated"),
+        Update::Updated => told_with_warnings(noun, &desk, matches, (&key, "updated")),
         Update::Unchanged => desk.told(form(matches)?, &key, "unchanged"),
         Update::NotFound => Err(not_found(&key)),
         Update::Refused(refusal) => Err(refused(&refusal)),
@@ -98,13 +102,44 @@ fn erase(noun: &Noun, matches: &ArgMatches) -> Outcome {
     }
 }
 
+/// A secret that nobody has been given yet is no reason to warn; a certificate or a key that is missing is.
+fn told_with_warnings(
+    noun: &Noun,
+    desk: &Desk,
+    matches: &ArgMatches,
+    (key, result): (&Key, &str),
+) -> Outcome {
+    if !noun.credentials.is_empty() {
+        registration::note_warnings(desk, key)?;
+    }
+    desk.told(form(matches)?, key, result)
+}
+
 fn show(noun: &Noun, matches: &ArgMatches) -> Outcome {
     let (key, desk) = (flags::key(noun, matches)?, desk(matches)?);
     let row = desk.wait(desk.store().get(key.clone()))?.ok_or_else(|| not_found(&key))?;
+    let credentials = match noun.credentials {
+        [] => None,
+        _ => Some(registration::credentials(&desk, &key)?),
+    };
     match form(matches)? {
-        Form::Json => output::json_line(&object(&row)),
+        Form::Json => {
+            let mut value = members(&row);
+            if let Some(credentials) = credentials {
+                value.insert("credentials".to_owned(), registration::objects(&credentials));
+            }
+            output::json_line(&Value::Object(value))
+        }
         Form::Text => {
-            let members: Vec<_> = row.iter().map(|(field, value)| (field.name, value)).collect();
+            let lines: Vec<_> = credentials.iter().flatten().map(registration::line).collect();
+            let members: Vec<(&str, Option<&str>)> = row
+                .iter()
+                .map(|(field, value)| (field.name, value))
+                .chain(lines.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))))
+                .collect();
+            if credentials.is_some() {
+                registration::note_warnings(&desk, &key)?;
+            }
             output::line(&output::pairs(members.into_iter()))
         }
     }
@@ -129,8 +164,12 @@ fn list(noun: &Noun, matches: &ArgMatches) -> Outcome {
 
 /// A record as its members are named everywhere, values as strings, as an import takes them.
 fn object(row: &Row) -> Value {
+    Value::Object(members(row))
+}
+
+fn members(row: &Row) -> Map<String, Value> {
     let member = |(field, value): (&fields::Field, Option<&str>)| (field.name.to_owned(), json!(value));
-    Value::Object(row.iter().map(member).collect::<Map<_, _>>())
+    row.iter().map(member).collect()
 }
 
 /// The parts of a key under their names.

@@ -1,0 +1,100 @@
+//! Applications of the sample that prove themselves by more than a secret.
+//!
+//! Whoever starts the demo makes their certificates and keys: [`by_authority`] says what a certificate by the
+//! demo's own CA must say, and [`register`] gives the others theirs.
+
+use procura_store::administration::{
+    AddCredential, Administration as _, CredentialToRetire, CredentialValue, NewCredential,
+};
+use procura_store::change::Entity;
+use procura_store::fields::{Invalid, Key, Row};
+use procura_store::records::CredentialNo;
+
+use crate::exit::Failure;
+use crate::wiring::{self, Bound};
+
+/// What the registration of an application says that proves itself by a certificate of the demo's CA, whose
+/// subject is this common name and nothing else.
+pub(super) fn by_authority(common_name: &str) -> [(&'static str, String); 2] {
+    [("auth_methods", "tls_client_auth".to_owned()), ("certificate_subject_dn", format!("CN={common_name}"))]
+}
+
+/// The program that proves itself by a certificate that no CA issued.
+pub(super) const SELF_SIGNED: &str = "app_h4wz6rpe";
+
+/// The program that signs assertions.
+pub(super) const SIGNING: &str = "app_q8vn5ckt";
+
+/// A contact that both can act for, and the client through which they can.
+pub(super) const CONTACT: &str = "CON2001";
+const CLIENT: &str = "CLI1001";
+
+/// Both applications, then the trusts in them; the client must stand before them.
+pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
+    let programs = [
+        (SELF_SIGNED, "Ledgerlark archive", "self_signed_tls_client_auth"),
+        (SIGNING, "Ledgerlark batch", "private_key_jwt"),
+    ];
+    let applications = programs.iter().map(|(id, name, methods)| {
+        let pairs = [
+            ("application_id", *id),
+            ("name", *name),
+            ("trusted", "true"),
+            ("status", "active"),
+            ("auth_methods", *methods),
+        ];
+        Row::read(Entity::Application, pairs)
+    });
+    let trusts = programs.iter().map(|(id, _, _)| {
+        let pairs = [
+            ("client_id", CLIENT),
+            ("application_id", *id),
+            ("contacts", CONTACT),
+            ("ceiling", "all"),
+            ("reason", "sample agreement of the demo"),
+        ];
+        Row::read(Entity::Trust, pairs)
+    });
+    applications.chain(trusts).collect()
+}
+
+/// Gives an application this certificate or key, in the place of those that an earlier start made.
+pub(super) async fn register(
+    bound: &Bound,
+    application: &str,
+    value: CredentialValue,
+) -> Result<CredentialNo, Failure> {
+    let failed = |error| wiring::store_failed(&error);
+    let owner = Key::read(Entity::Application, &[application]).map_err(Failure::unavailable)?;
+    let (store, kind) = (bound.store(), value.kind());
+    let held = store.credentials(owner.clone()).await.map_err(failed)?.unwrap_or_default();
+    for old in held.iter().filter(|credential| credential.kind() == kind) {
+        let old = CredentialToRetire { kind, no: old.no, compromised: false };
+        store.retire_credential(bound.context(), owner.clone(), old).await.map_err(failed)?;
+    }
+    let new = NewCredential { value, expires_at: None };
+    match store.add_credential(bound.context(), owner.clone(), new).await.map_err(failed)? {
+        AddCredential::Added { no } => Ok(no),
+        refused => {
+            Err(Failure::unavailable(format_args!("{owner} could not be given a {kind}: {refused:?}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_one_that_the_directory_takes() {
+        let rows = rows().unwrap();
+        for row in &rows {
+            row.applied_to(None).unwrap();
+        }
+        assert_eq!(rows.len(), 4);
+        let by_authority = by_authority("partner");
+        let pairs = by_authority.iter().map(|(name, value)| (*name, value.as_str()));
+        let row = Row::read(Entity::Application, pairs.chain([("application_id", "app_1")])).unwrap();
+        row.applied_to(None).unwrap();
+    }
+}

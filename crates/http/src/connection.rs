@@ -26,8 +26,8 @@ mod wire;
 
 pub use body::{BodyError, read_body};
 pub use drain::Drain;
-pub use peer::Peer;
 pub(crate) use peer::WithPeer;
+pub use peer::{ClientCertificate, Peer};
 pub use watch::Phase;
 
 use std::convert::Infallible;

@@ -86,6 +86,7 @@ fn settings() -> Settings {
         longest_lifetime: 3600,
         token_marks_per_application: 100,
         revocations_per_minute: 600,
+        assertion_lifetime: 300,
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     }

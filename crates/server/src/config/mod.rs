@@ -49,6 +49,8 @@ pub(crate) struct Config {
 pub(crate) struct Tokens {
     /// Seconds.
     pub(crate) lifetime: u64,
+    /// Seconds.
+    pub(crate) assertion_lifetime: u64,
     /// Bytes.
     pub(crate) max_access_token_bytes: usize,
 }
@@ -222,6 +224,7 @@ impl Values {
             threads: self.whole("server.threads").and_then(|threads| usize::try_from(threads).ok()),
             tokens: Tokens {
                 lifetime: whole("tokens.lifetime")?,
+                assertion_lifetime: whole("tokens.assertion_lifetime")?,
                 max_access_token_bytes: size("tokens.max_access_token_bytes")?,
             },
             keys: Keys {

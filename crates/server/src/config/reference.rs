@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use procura_protocol::client_assertion::LONGEST_ASSERTION_LIFETIME;
+
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -105,6 +107,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole { min: 60, max: LONGEST_LIFETIME },
         default: Default::Toml("3600"),
         about: "Seconds from `iat` to `exp`, unless a mandate or a trust ends earlier.",
+    },
+    Setting {
+        path: "tokens.assertion_lifetime",
+        kind: Kind::Whole { min: 30, max: LONGEST_ASSERTION_LIFETIME as u64 },
+        default: Default::Toml("300"),
+        about: "Seconds that an application's signed assertion may live: `exp` at most so far ahead, `iat` at\n\
+                most so long ago. Each is used once, and remembered for as long.",
     },
     Setting {
         path: "tokens.max_access_token_bytes",

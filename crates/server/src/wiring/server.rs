@@ -95,6 +95,7 @@ impl Bound {
         let changed = Arc::new(Notify::new());
         let (directory, following) = follow(&installation, &keys, &changed)?;
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
+        journal::remember_used_assertions(&engine, &installation.data).await?;
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
         let policies = installation.config.forward_auth.clone();
@@ -237,6 +238,7 @@ async fn engine(
         longest_lifetime: super::LONGEST_LIFETIME,
         token_marks_per_application: installation.config.limits.token_marks_per_application,
         revocations_per_minute: installation.config.limits.revocations_per_minute,
+        assertion_lifetime: i64::try_from(installation.config.tokens.assertion_lifetime).unwrap_or(i64::MAX),
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };

@@ -28,6 +28,7 @@ mod contract_4_guarding;
 mod contract_4_person;
 mod contract_4_ping;
 mod contract_4_world;
+mod contract_6_assertions;
 mod contract_6_credentials;
 mod contract_8_events;
 mod defects;

@@ -24,6 +24,7 @@ use procura_store::records::{RandomId, Version};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::application_keys::HttpsKeys;
 use super::failure::{journal_failed, key_failed, store_failed, whole};
 use super::installation::{Installation, set_built_in};
 use super::{journal, process, upkeep};
@@ -244,7 +245,8 @@ async fn engine(
     };
     let ambient = (installation.clock.clone() as Arc<dyn procura_store::Clock>, Arc::new(SystemRandom) as _);
     let store = ServingDirectory::new(directory, installation.store.clone());
-    Ok(Engine::new(store, journal, keys, ambient, settings))
+    let fetcher = HttpsKeys::new(&installation.config.application_keys)?;
+    Ok(Engine::new(store, journal, keys, ambient, settings).with_key_fetcher(Arc::new(fetcher)))
 }
 
 async fn record_start(engine: &ThisEngine, installation: &Installation, version: Version) -> Outcome {

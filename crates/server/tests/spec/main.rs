@@ -30,6 +30,7 @@ mod contract_4_ping;
 mod contract_4_world;
 mod contract_6_assertions;
 mod contract_6_credentials;
+mod contract_6_published_keys;
 mod contract_8_events;
 mod defects;
 mod forward_auth;

@@ -141,8 +141,8 @@ const KEPT: &[Kept] = &[
     Kept { library: "hyper-util", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
     Kept {
         library: "reqwest",
-        by: &["procura-client", "procura-guard"],
-        why: "one ready transport each, of the SDK and of the guard",
+        by: &["procura-client", "procura-guard", "procura-server"],
+        why: "one ready transport each, of the SDK and of the guard; the server fetches applications' keys with it",
         tests_too: false,
     },
     Kept {

@@ -3,7 +3,7 @@
 //! One file for each kind of proof: [`secret`], [`assertion`], [`certificate`]. This one decides which of
 //! them a request brings, asks for the second factor, and alone makes an [`AuthenticatedApplication`].
 
-mod assertion;
+pub mod assertion;
 pub(crate) mod certificate;
 pub(crate) mod secret;
 
@@ -28,8 +28,10 @@ pub struct Evidence<'a> {
     /// The certificates of the connection, each as DER, the caller's own first; empty without any. That the
     /// caller has the private key is proved; whether the certificate is right is not.
     pub certificates: &'a [Box<[u8]>],
-    /// The path of the endpoint that is asked, for assertions that name it.
+    /// The path of the endpoint that is asked, as [`procura_protocol::paths`] has it.
     pub endpoint: &'static str,
+    /// The path that was asked, as it was sent, for assertions that name it.
+    pub path: &'a str,
 }
 
 /// What stands in a request to prove who sends it.
@@ -107,6 +109,8 @@ impl AuthenticatedApplication {
 /// An application that one proof named, before it is asked whether it is active and what else it needs.
 struct Proved {
     application: Arc<Application>,
+    /// The directory that it was looked up in again, after a proof for which something was awaited.
+    directory: Option<Arc<Directory>>,
     /// The certificate was the proof.
     by_certificate: Option<[u8; 32]>,
 }
@@ -122,7 +126,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let directory = self.store.directory()?;
         let now = self.now()?;
         match self.prove(&directory, evidence, now).await? {
-            Ok(Proved { application, by_certificate }) => {
+            Ok(Proved { application, directory: renewed, by_certificate }) => {
+                let directory = renewed.unwrap_or(directory);
                 let certificate = match by_certificate {
                     Some(thumbprint) => Some(thumbprint),
                     None => match self.second_factor(&application, evidence, now) {
@@ -168,17 +173,17 @@ impl<S: Store, J: Journal> Engine<S, J> {
                 let fits = secret::fits(found, secret, *method, now.seconds());
                 let application = found.filter(|found| fits && found.active).cloned();
                 application
-                    .map(|application| Proved { application, by_certificate: None })
+                    .map(|application| Proved { application, directory: None, by_certificate: None })
                     .ok_or((found.is_some(), NotAuthenticated::Credentials))
             }
             Presented::Assertion { id, assertion } => {
-                self.prove_by_assertion(directory, (id.as_deref(), assertion), evidence.endpoint, now).await?
+                self.prove_by_assertion(directory, (id.as_deref(), assertion), evidence.path).await?
             }
             Presented::IdAlone { id } => {
                 let found = directory.application(id);
                 match self.certificate_alone(found, evidence.certificates, now) {
                     Ok((application, thumbprint)) => {
-                        Ok(Proved { application, by_certificate: Some(thumbprint) })
+                        Ok(Proved { application, directory: None, by_certificate: Some(thumbprint) })
                     }
                     Err(reason) => Err((found.is_some(), reason)),
                 }

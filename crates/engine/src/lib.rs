@@ -47,6 +47,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use application_auth::certificate::judged::ClientCertificates;
+use application_auth::assertion::{Assertions, FetchKeys};
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
 use presented_token::PresentedTokens;
@@ -64,6 +65,7 @@ pub struct Engine<S, J> {
     revocation_budget: RevocationBudget,
     presented: PresentedTokens,
     certificates: ClientCertificates,
+    assertions: Assertions,
 }
 
 /// What an operator may set about tokens.
@@ -79,6 +81,9 @@ pub struct Settings {
     pub token_marks_per_application: u32,
     /// Tokens that one application may end in a minute.
     pub revocations_per_minute: u32,
+    /// Longest that an application's assertion may live, in seconds; at most
+    /// [`procura_protocol::client_assertion::LONGEST_ASSERTION_LIFETIME`].
+    pub assertion_lifetime: i64,
     /// Longest access token in bytes; it travels in a header.
     pub max_access_token_bytes: usize,
     /// Key of the HMAC that stands in the journal for contacts that do not exist. One per installation.
@@ -109,6 +114,9 @@ pub enum Unavailable {
     /// Records could not be read.
     #[error("records could not be read")]
     NotRead,
+    /// No more used assertions can be remembered, of this application or of all.
+    #[error("no more used assertions can be remembered")]
+    AssertionsFull,
     /// A change could not be written, or is not in force yet.
     #[error("the change could not be written, or is not in force yet")]
     NotChanged,
@@ -139,6 +147,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
         settings: Settings,
     ) -> Self {
+        let assertions = Assertions::new(Arc::clone(&clock));
         let clock = ClockWatch::new(clock);
         Engine {
             store,
@@ -151,7 +160,15 @@ impl<S: Store, J: Journal> Engine<S, J> {
             revocation_budget: RevocationBudget::default(),
             presented: PresentedTokens::default(),
             certificates: ClientCertificates::default(),
+            assertions,
         }
+    }
+
+    /// The same, with what fetches the keys that applications publish. Without it none are known.
+    #[must_use]
+    pub fn with_key_fetcher(mut self, fetcher: Arc<dyn FetchKeys>) -> Self {
+        self.assertions.set_fetcher(fetcher);
+        self
     }
 
     /// The directory that decisions are made on now.

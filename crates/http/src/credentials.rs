@@ -45,7 +45,7 @@ pub(crate) fn evidence<'a>(
     head: &'a Parts,
     endpoint: &'static str,
 ) -> Evidence<'a> {
-    Evidence { presented, certificates: certificates(head), endpoint }
+    Evidence { presented, certificates: certificates(head), endpoint, path: head.uri.path() }
 }
 
 /// The certificates of the connection, the caller's own first.

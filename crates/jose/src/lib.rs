@@ -20,7 +20,8 @@
 //!
 //! Time, storage, HTTP, and what a claim means. [`verify_jwt`] says who signed and that nothing was
 //! changed; whether the token has expired, and whom it is for, is judged by who asked. There is no
-//! function that reads the claims of a token without verifying it, and there must not be one.
+//! function that reads the claims of a token without verifying it, and there must not be one:
+//! [`UnverifiedJwt`] shows who a token says to be from, so that their keys can be found, and no more.
 //! No type of the crypto library appears in a public signature.
 //!
 //! # How to add the next thing
@@ -54,6 +55,7 @@ mod key_id;
 mod members;
 mod public_key;
 mod signer;
+mod unverified;
 #[cfg(feature = "cache")]
 mod verified_cache;
 mod verify;
@@ -72,4 +74,5 @@ pub use signer::Signer;
 pub use signer::{RsaPool, SigningKey};
 #[cfg(feature = "cache")]
 pub use verified_cache::{TokenDigest, VerifiedCache};
+pub use unverified::UnverifiedJwt;
 pub use verify::{Expect, JwtError, MAX_TOKEN_BYTES, Part, VerifiedJwt, verify_jwt};

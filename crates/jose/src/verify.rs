@@ -161,16 +161,16 @@ impl std::fmt::Display for Part {
     }
 }
 
-struct Parts<'a> {
-    header: &'a str,
-    claims: &'a str,
-    signature: &'a str,
+pub(crate) struct Parts<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) claims: &'a str,
+    pub(crate) signature: &'a str,
     /// Header, dot and claims: what was signed.
-    signed: &'a str,
+    pub(crate) signed: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn split(token: &'a str) -> Result<Self, JwtError> {
+    pub(crate) fn split(token: &'a str) -> Result<Self, JwtError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwtError::TooLong);
         }
@@ -184,27 +184,32 @@ impl<'a> Parts<'a> {
 }
 
 #[derive(Deserialize)]
-struct Header {
+pub(crate) struct Header {
     alg: Option<String>,
-    typ: Option<String>,
-    kid: Option<String>,
+    pub(crate) typ: Option<String>,
+    pub(crate) kid: Option<String>,
     /// Whether it is there at all, be it `null`.
     #[serde(default, deserialize_with = "present")]
     crit: bool,
 }
 
 impl Header {
-    fn read(part: &str) -> Result<Self, JwtError> {
+    pub(crate) fn read(part: &str) -> Result<Self, JwtError> {
         let json = object(part, Part::Header)?;
         serde_json::from_slice(&json).map_err(|_| JwtError::HeaderShape)
     }
 
-    fn check(&self, expect: &Expect<'_>) -> Result<Algorithm, JwtError> {
+    /// `alg`, if it is one of ours and nothing critical stands beside it.
+    pub(crate) fn algorithm(&self) -> Result<Algorithm, JwtError> {
         if self.crit {
             return Err(JwtError::Critical);
         }
         let algorithm = self.alg.as_deref().and_then(|name| name.parse().ok());
-        let algorithm = algorithm.ok_or(JwtError::AlgorithmUnknown)?;
+        algorithm.ok_or(JwtError::AlgorithmUnknown)
+    }
+
+    fn check(&self, expect: &Expect<'_>) -> Result<Algorithm, JwtError> {
+        let algorithm = self.algorithm()?;
         if !expect.algorithms.contains(&algorithm) {
             return Err(JwtError::AlgorithmNotAllowed(algorithm));
         }
@@ -220,7 +225,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 }
 
 /// Media types without regard to case, `application/` being optional unless another slash follows.
-fn same_type(a: &str, b: &str) -> bool {
+pub(crate) fn same_type(a: &str, b: &str) -> bool {
     fn short(typ: &str) -> &str {
         const PREFIX: &str = "application/";
         match typ.split_at_checked(PREFIX.len()) {
@@ -231,7 +236,7 @@ fn same_type(a: &str, b: &str) -> bool {
     short(a).eq_ignore_ascii_case(short(b))
 }
 
-fn object(part: &str, name: Part) -> Result<Vec<u8>, JwtError> {
+pub(crate) fn object(part: &str, name: Part) -> Result<Vec<u8>, JwtError> {
     let json = decode(part, name)?;
     match members::check_object(&json) {
         Ok(()) => Ok(json),
@@ -240,7 +245,7 @@ fn object(part: &str, name: Part) -> Result<Vec<u8>, JwtError> {
     }
 }
 
-fn decode(part: &str, name: Part) -> Result<Vec<u8>, JwtError> {
+pub(crate) fn decode(part: &str, name: Part) -> Result<Vec<u8>, JwtError> {
     base64url::decode(part).map_err(|_| JwtError::Encoding(name))
 }
 

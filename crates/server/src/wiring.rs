@@ -1,5 +1,6 @@
 //! Opening what the configuration names, and putting the crates together.
 
+mod application_keys;
 mod desk;
 mod ending;
 mod failure;

@@ -47,6 +47,8 @@ pub enum Record {
     AuthenticationFailures(AuthenticationFailures),
     /// A server began to serve on this journal.
     Started(Started),
+    /// An application proved itself by an assertion.
+    AssertionUsed(AssertionUsed),
 }
 
 /// Facts of a contact token.
@@ -200,6 +202,18 @@ pub struct AuthenticationFailures {
     pub unknown_application: u32,
     /// When the first of them was.
     pub since: UnixMillis,
+}
+
+/// An assertion that was used and must not be used again: known to everybody who writes this journal, also
+/// after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AssertionUsed {
+    /// Whose it is.
+    pub application: ApplicationNo,
+    /// The first 16 bytes of the SHA-256 of its `jti`.
+    pub digest: [u8; 16],
+    /// Its `exp`; it proves nothing from then on.
+    pub expires_at: UnixSeconds,
 }
 
 /// A server began to serve.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use procura_engine::application_auth::assertion::FetchKeys;
 use procura_engine::{Engine, Settings};
 use procura_http::connection::Drain;
 use procura_http::forward_auth::Policy;
@@ -74,7 +75,15 @@ impl TestApp {
         store.set(world.publish());
         let mut settings = settings();
         change(&mut settings);
-        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, policies)
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, (policies, None))
+    }
+
+    /// A server over that world, with an ES256 key, that fetches the keys of applications so.
+    pub fn fetching(world: &World, fetcher: Arc<dyn FetchKeys>) -> TestApp {
+        let store = MemoryStore::default();
+        store.set(world.publish());
+        let keys = TestKeys::new(&[Algorithm::Es256]);
+        TestApp::over((store, Arc::default()), keys, settings(), (Vec::new(), Some(fetcher)))
     }
 }
 
@@ -86,6 +95,7 @@ fn settings() -> Settings {
         longest_lifetime: 3600,
         token_marks_per_application: 100,
         revocations_per_minute: 600,
+        assertion_lifetime: 300,
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     }
@@ -94,7 +104,7 @@ fn settings() -> Settings {
 impl<S: Store + Clone> TestApp<S> {
     /// A server over that store, with an ES256 key and that clock.
     pub fn on(store: S, clock: Arc<FixedClock>) -> TestApp<S> {
-        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), Vec::new())
+        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), (Vec::new(), None))
     }
 
     #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
@@ -102,12 +112,16 @@ impl<S: Store + Clone> TestApp<S> {
         (store, clock): (S, Arc<FixedClock>),
         keys: TestKeys,
         settings: Settings,
-        policies: Vec<Policy>,
+        (policies, fetcher): (Vec<Policy>, Option<Arc<dyn FetchKeys>>),
     ) -> TestApp<S> {
         let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
         let engine =
-            Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
+            Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings);
+        let engine = Arc::new(match fetcher {
+            Some(fetcher) => engine.with_key_fetcher(fetcher),
+            None => engine,
+        });
         let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
         TestApp { clock, store, journal, keys, engine, router }

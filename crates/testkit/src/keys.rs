@@ -36,7 +36,7 @@ impl Keys for TestKeys {
 
 /// RSA keys take a while to find; tests of one process share theirs.
 #[expect(clippy::expect_used, reason = "a test without keys can only stop")]
-fn make(algorithm: Algorithm) -> PrivateKey {
+pub(crate) fn make(algorithm: Algorithm) -> PrivateKey {
     static RSA: LazyLock<[Secret; 2]> = LazyLock::new(|| {
         [Algorithm::Rs256, Algorithm::Ps256]
             .map(|algorithm| PrivateKey::generate(algorithm).expect("an RSA key can be made").1)

@@ -14,6 +14,7 @@
 //! or [`clock::FixedClock`].
 
 pub mod app;
+pub mod assertion;
 pub mod clock;
 pub mod disk;
 pub mod journal;

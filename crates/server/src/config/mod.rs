@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) tokens: Tokens,
     /// The life of keys.
     pub(crate) keys: Keys,
+    /// How the keys of applications are fetched.
+    pub(crate) application_keys: ApplicationKeys,
     /// The journal's sizes.
     pub(crate) journal: Journal,
     /// What callers may take.
@@ -49,6 +51,8 @@ pub(crate) struct Config {
 pub(crate) struct Tokens {
     /// Seconds.
     pub(crate) lifetime: u64,
+    /// Seconds.
+    pub(crate) assertion_lifetime: u64,
     /// Bytes.
     pub(crate) max_access_token_bytes: usize,
 }
@@ -60,6 +64,15 @@ pub(crate) struct Keys {
     pub(crate) rotation_days: u64,
     /// The file that holds the key-encryption key.
     pub(crate) key_encryption_key_file: Option<PathBuf>,
+}
+
+/// `[application_keys]`.
+#[derive(Debug, Clone)]
+pub(crate) struct ApplicationKeys {
+    /// Whether they may be fetched from addresses that are not public.
+    pub(crate) private_networks: bool,
+    /// Certificates of authorities beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// `[journal]`.
@@ -222,11 +235,16 @@ impl Values {
             threads: self.whole("server.threads").and_then(|threads| usize::try_from(threads).ok()),
             tokens: Tokens {
                 lifetime: whole("tokens.lifetime")?,
+                assertion_lifetime: whole("tokens.assertion_lifetime")?,
                 max_access_token_bytes: size("tokens.max_access_token_bytes")?,
             },
             keys: Keys {
                 rotation_days: whole("keys.rotation_days")?,
                 key_encryption_key_file: self.text("keys.key_encryption_key_file").map(PathBuf::from),
+            },
+            application_keys: ApplicationKeys {
+                private_networks: text("application_keys.private_networks")? == "allow",
+                ca_file: self.text("application_keys.ca_file").map(PathBuf::from),
             },
             journal: Journal {
                 segment_bytes: whole("journal.segment_bytes")?,

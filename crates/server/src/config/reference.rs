@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use procura_protocol::client_assertion::LONGEST_ASSERTION_LIFETIME;
+
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -62,6 +64,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table { name: "server", about: "Where and how the server listens." },
     Table { name: "tokens", about: "What tokens may be." },
     Table { name: "keys", about: "The life of signing keys, and what they are sealed under." },
+    Table { name: "application_keys", about: "How the keys are fetched that applications publish." },
     Table { name: "journal", about: "The record of every issue, refusal and change." },
     Table { name: "limits", about: "What one caller, and all together, may take." },
     Table { name: "log", about: "What is told on standard error." },
@@ -107,6 +110,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Seconds from `iat` to `exp`, unless a mandate or a trust ends earlier.",
     },
     Setting {
+        path: "tokens.assertion_lifetime",
+        kind: Kind::Whole { min: 30, max: LONGEST_ASSERTION_LIFETIME as u64 },
+        default: Default::Toml("300"),
+        about: "Seconds that an application's signed assertion may live: `exp` at most so far ahead, `iat` at\n\
+                most so long ago. Each is used once, and remembered for as long.",
+    },
+    Setting {
         path: "tokens.max_access_token_bytes",
         kind: Kind::Whole { min: 1_024, max: 15_000 },
         default: Default::Toml("7000"),
@@ -125,6 +135,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "A file that only the server's user can read, with the base64 of the 32 bytes that private\n\
                 keys are sealed under. Without it: PROCURA_KEY_ENCRYPTION_KEY from the environment, or\n\
                 key-encryption.key in the data folder. Keep it apart from backups of the data folder.",
+    },
+    Setting {
+        path: "application_keys.private_networks",
+        kind: Kind::OneOf(&["refuse", "allow"]),
+        default: Default::Toml("\"refuse\""),
+        about: "Whether a jwks_uri may lead to this host or to a network that is not public. Whoever controls the\n\
+                names of an application's host can make this server ask there.",
+    },
+    Setting {
+        path: "application_keys.ca_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/partners-ca.pem"),
+        about: "Certificates (PEM) of authorities that are believed beside the system's, for jwks_uri alone.",
     },
     Setting {
         path: "journal.segment_bytes",

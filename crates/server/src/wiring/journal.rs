@@ -3,17 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use procura_engine::application_auth::assertion::REPLAY_WINDOW;
 use procura_jose::Random as _;
+use procura_protocol::time::UnixMillis;
 use procura_storage::SqliteDirectory;
 use procura_storage::journal::{
-    ChainId, Core, Disk as _, Found, HeadSigner, JournalError, Layout, RealDisk, Settings,
+    ChainId, Core, Disk as _, Found, HeadSigner, JournalError, Layout, Reader, RealDisk, Settings,
 };
 use procura_storage::keys::Keeper;
 use procura_storage::outbox;
 use procura_store::Clock;
 use procura_store::administration::{Administration as _, ChangeContext, Fact};
 
-use super::failure::{journal_failed, key_failed, store_failed};
+use super::failure::{journal_failed, key_failed, store_failed, whole};
+use super::server::ThisEngine;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 
@@ -46,6 +49,20 @@ pub(super) async fn with_signer<T>(
         keeper.succeed_journal_key(context, number).await.map_err(failed)?;
     }
     Ok(opened)
+}
+
+/// Lets the engine remember which assertions were used, before it serves: whoever uses one again is refused,
+/// whatever happened in between.
+pub(super) async fn remember_used_assertions(engine: &Arc<ThisEngine>, data: &Path) -> Outcome {
+    let (engine, reader) = (Arc::clone(engine), Reader::new(Arc::new(RealDisk::new(data))));
+    let read = tokio::task::spawn_blocking(move || {
+        let now = engine.now().map_err(|error| Failure::unavailable(whole(&error)))?;
+        let since = UnixMillis(now.0.saturating_sub(REPLAY_WINDOW * 1_000));
+        reader
+            .used_assertions(since, |used| engine.remember_used_assertion(&used, now))
+            .map_err(|error| journal_failed(&error))
+    });
+    read.await.map_err(|error| Failure::unavailable(format_args!("the journal was not read: {error}")))?
 }
 
 /// Whether somebody writes the journal: then they bring changes over, and no key is needed here.

@@ -24,6 +24,7 @@ use procura_store::records::{RandomId, Version};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::application_keys::HttpsKeys;
 use super::failure::{journal_failed, key_failed, store_failed, whole};
 use super::installation::{Installation, set_built_in};
 use super::{journal, process, upkeep};
@@ -95,6 +96,7 @@ impl Bound {
         let changed = Arc::new(Notify::new());
         let (directory, following) = follow(&installation, &keys, &changed)?;
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
+        journal::remember_used_assertions(&engine, &installation.data).await?;
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
         let policies = installation.config.forward_auth.clone();
@@ -237,12 +239,14 @@ async fn engine(
         longest_lifetime: super::LONGEST_LIFETIME,
         token_marks_per_application: installation.config.limits.token_marks_per_application,
         revocations_per_minute: installation.config.limits.revocations_per_minute,
+        assertion_lifetime: i64::try_from(installation.config.tokens.assertion_lifetime).unwrap_or(i64::MAX),
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };
     let ambient = (installation.clock.clone() as Arc<dyn procura_store::Clock>, Arc::new(SystemRandom) as _);
     let store = ServingDirectory::new(directory, installation.store.clone());
-    Ok(Engine::new(store, journal, keys, ambient, settings))
+    let fetcher = HttpsKeys::new(&installation.config.application_keys)?;
+    Ok(Engine::new(store, journal, keys, ambient, settings).with_key_fetcher(Arc::new(fetcher)))
 }
 
 async fn record_start(engine: &ThisEngine, installation: &Installation, version: Version) -> Outcome {

@@ -7,7 +7,7 @@
 use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_store::change::{Action, Actor, ChangeSeq, Entity};
 use procura_store::journal::{
-    AskedFor, AuthenticationFailures, Changed, Issued, Record, RefusalCause, Refused, Started,
+    AskedFor, AssertionUsed, AuthenticationFailures, Changed, Issued, Record, RefusalCause, Refused, Started,
 };
 use procura_store::records::{ApplicationNo, ClientNo, ContactNo, KeyNo, RandomId, ResourceNo, Version};
 use thiserror::Error;
@@ -21,6 +21,7 @@ const CHANGED: u8 = 0x31;
 const CHANGED_BY: u8 = 0x32;
 const FAILURES: u8 = 0x41;
 const STARTED: u8 = 0x51;
+const ASSERTION_USED: u8 = 0x61;
 
 /// A payload that no version of this program wrote, or a newer one did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -43,6 +44,12 @@ pub fn encode(record: &Record, into: &mut Vec<u8>) {
             into.push(STARTED);
             number(into, started.version.0);
         }
+        Record::AssertionUsed(used) => {
+            into.push(ASSERTION_USED);
+            number(into, used.application.0.into());
+            into.extend_from_slice(&used.digest);
+            signed(into, used.expires_at.0);
+        }
     }
 }
 
@@ -60,6 +67,11 @@ pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
             since: UnixMillis(fields.signed()?),
         }),
         STARTED => Record::Started(Started { version: Version(fields.number()?) }),
+        ASSERTION_USED => Record::AssertionUsed(AssertionUsed {
+            application: ApplicationNo(fields.small()?),
+            digest: fields.bytes()?,
+            expires_at: UnixSeconds(fields.signed()?),
+        }),
         _ => return Err(UnknownPayload),
     };
     if fields.0.is_empty() { Ok(record) } else { Err(UnknownPayload) }
@@ -71,12 +83,27 @@ pub fn change_of(payload: &[u8]) -> Option<u64> {
     if matches!(*kind, CHANGED | CHANGED_BY) { Fields(rest).number().ok() } else { None }
 }
 
+/// The assertion that a payload says was used, if it says so. Cheap for all others: a start reads an hour of
+/// them.
+pub fn assertion_of(payload: &[u8]) -> Option<AssertionUsed> {
+    if *payload.first()? != ASSERTION_USED {
+        return None;
+    }
+    match decode(payload) {
+        Ok(Record::AssertionUsed(used)) => Some(used),
+        _ => None,
+    }
+}
+
 /// Who may use the reserve. A server that starts on a full disk may say so: it issues nothing, but it
 /// takes revocations and tells that it is not ready.
 pub fn class_of(record: &Record) -> Class {
     match record {
         Record::Changed(_) | Record::Started(_) => Class::Change,
-        Record::Issued(_) | Record::Refused(_) | Record::AuthenticationFailures(_) => Class::Issue,
+        Record::Issued(_)
+        | Record::Refused(_)
+        | Record::AuthenticationFailures(_)
+        | Record::AssertionUsed(_) => Class::Issue,
     }
 }
 
@@ -337,6 +364,14 @@ mod tests {
         }
     }
 
+    fn used() -> Record {
+        Record::AssertionUsed(AssertionUsed {
+            application: ApplicationNo(u32::MAX),
+            digest: [0xC3; 16],
+            expires_at: UnixSeconds(4_102_444_800),
+        })
+    }
+
     fn every_kind() -> Vec<Record> {
         let mut all = vec![
             issued(0),
@@ -348,6 +383,7 @@ mod tests {
                 unknown_application: u32::MAX,
                 since: UnixMillis(-5),
             }),
+            used(),
         ];
         let (contact, application) = (ContactNo(u32::MAX), ApplicationNo(u32::MAX));
         for actor in [
@@ -401,6 +437,17 @@ mod tests {
     #[test]
     fn an_issue_with_three_clients_takes_at_most_110_bytes() {
         assert!(encoded(&issued(3)).len() <= 110, "{}", encoded(&issued(3)).len());
+    }
+
+    #[test]
+    fn a_used_assertion_takes_at_most_32_bytes_and_is_found_without_reading_others() {
+        assert!(encoded(&used()).len() <= 32, "{}", encoded(&used()).len());
+        for record in every_kind() {
+            let expected = if let Record::AssertionUsed(used) = record { Some(used) } else { None };
+            assert_eq!(assertion_of(&encoded(&record)), expected);
+        }
+        assert_eq!(assertion_of(&[]), None);
+        assert_eq!(assertion_of(&encoded(&used())[..20]), None);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use procura_protocol::time::UnixMillis;
+use procura_store::journal::AssertionUsed;
 
+use super::codec;
 use super::disk::Disk;
 use super::error::{Damage, DamageKind, JournalError};
 use super::format::ChainHash;
@@ -51,6 +53,34 @@ impl<D: Disk> Reader<D> {
         let scanner = begins.map(|first| Scanner::open_limited(&self.disk, first)).transpose()?;
         let disk = Arc::clone(&self.disk);
         Ok(Entries { disk, scanner, from: seq.max(1), ready: VecDeque::new(), end_checked: 0, failed: false })
+    }
+
+    /// Shows every assertion that was used at `since` or later, oldest first; some of before may come too.
+    /// For a start, while nobody writes.
+    pub fn used_assertions(
+        &self,
+        since: UnixMillis,
+        mut show: impl FnMut(AssertionUsed),
+    ) -> Result<(), JournalError> {
+        let segments = self.segments()?;
+        // The records before a segment are no younger than its header says.
+        let older = |info: &&SegmentInfo| info.header.last_at < since;
+        let from = segments.iter().rev().find(older).or(segments.first());
+        let mut scanner = match from {
+            Some(info) => Scanner::open_limited(&self.disk, info.header.first_seq)?,
+            None => return Ok(()),
+        };
+        loop {
+            while let Some(batch) = scanner.next()? {
+                batch.payloads().filter_map(codec::assertion_of).for_each(&mut show);
+            }
+            let next = segment::next_segment(&*self.disk, scanner.info.header.first_seq)?;
+            let Some(next) = next else { break };
+            let next = Scanner::open_limited(&self.disk, next)?;
+            scanner.check_seam(&next.info)?;
+            scanner = next;
+        }
+        scanner.at_end().map(drop)
     }
 
     /// All records that are there now, newest first.

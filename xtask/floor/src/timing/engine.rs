@@ -62,6 +62,7 @@ fn engine(world: &World) -> Alone {
         longest_lifetime: 3600,
         token_marks_per_application: 100,
         revocations_per_minute: 600,
+        assertion_lifetime: 300,
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     };
@@ -152,7 +153,8 @@ fn presented(id: &'static str, secret: &str) -> Evidence<'static> {
     let secret = Secret::from(secret.to_owned());
     let presented =
         Presented::Secret { id: Cow::Borrowed(id), secret, method: AuthMethod::ClientSecretBasic };
-    Evidence { presented, certificates: &[], endpoint: paths::TOKEN_FOR_CONTACT }
+    let endpoint = paths::TOKEN_FOR_CONTACT;
+    Evidence { presented, certificates: &[], endpoint, path: endpoint }
 }
 
 /// A world with one contact for each way in which the rule refuses, all with ids of one length and, but

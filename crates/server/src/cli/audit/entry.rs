@@ -66,6 +66,7 @@ fn numbers(record: &Record) -> Vec<(Entity, u32)> {
             all
         }
         Record::Changed(changed) => parties(changed).into_iter().chain(actors(changed.actor)).collect(),
+        Record::AssertionUsed(used) => vec![(Entity::Application, used.application.0)],
         Record::AuthenticationFailures(_) | Record::Started(_) => Vec::new(),
     }
 }
@@ -117,6 +118,12 @@ fn told(entry: &Entry, record: &Record, names: &Names) -> Told {
                 "known_application={} unknown_application={} since={}",
                 failures.known_application, failures.unknown_application, failures.since
             )),
+            ..plain
+        },
+        Record::AssertionUsed(used) => Told {
+            kind: "assertion_used",
+            application_id: name(names, Entity::Application, used.application.0),
+            expires_at: Some(used.expires_at.to_string()),
             ..plain
         },
         Record::Started(_) => Told { kind: "started", actor: Some("server".to_owned()), ..plain },

@@ -11,6 +11,8 @@ use procura_protocol::basic::{Authorization, BasicCredentials, read_authorizatio
 use procura_protocol::contact_token::FormCredentials;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 
+use crate::callers;
+
 /// Why what a request brought is refused before any of it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadCredentials {
@@ -43,7 +45,8 @@ pub(crate) fn evidence<'a>(
     head: &'a Parts,
     endpoint: &'static str,
 ) -> Evidence<'a> {
-    Evidence { presented, certificates: certificates(head), endpoint }
+    let from = callers::of(&head.extensions).map(Into::into);
+    Evidence { presented, certificates: certificates(head), endpoint, from }
 }
 
 /// The certificates of the connection, the caller's own first.

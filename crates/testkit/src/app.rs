@@ -9,9 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
+use procura_http::Front;
 use procura_http::connection::Drain;
 use procura_http::forward_auth::Policy;
+use procura_http::front::Surroundings;
 use procura_http::limits::Limits;
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
@@ -40,6 +43,8 @@ pub struct TestApp<S = MemoryStore> {
     pub keys: TestKeys,
     /// What decides.
     pub engine: Arc<Engine<S, MemoryJournal>>,
+    /// What its front is given.
+    pub surroundings: Surroundings,
     router: Router,
 }
 
@@ -86,6 +91,7 @@ fn settings() -> Settings {
         longest_lifetime: 3600,
         token_marks_per_application: 100,
         revocations_per_minute: 600,
+        limits: PerMinute::default(),
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     }
@@ -110,7 +116,7 @@ impl<S: Store + Clone> TestApp<S> {
             Arc::new(Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings));
         let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
-        TestApp { clock, store, journal, keys, engine, router }
+        TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), router }
     }
 
     /// Sends a request as it is.
@@ -131,8 +137,8 @@ impl<S: Store + Clone> TestApp<S> {
     }
 
     /// What a listener would serve.
-    pub fn service(&self) -> Router {
-        self.router.clone()
+    pub fn service(&self) -> Front<Router, S, MemoryJournal> {
+        Front::new(self.router.clone(), Arc::clone(&self.engine), self.surroundings.clone())
     }
 
     /// Asks for a contact token as the trusted application, with that form.

@@ -17,6 +17,14 @@ use crate::steps::Failure;
 /// The issuer of these installations; the built-in resource is `{ISSUER}/api`.
 pub(crate) const ISSUER: &str = "https://procura.example";
 
+/// The limits of callers, as the environment names them.
+const NO_LIMIT: [&str; 4] = [
+    "PROCURA_LIMITS__REQUESTS_PER_ADDRESS_PER_MINUTE",
+    "PROCURA_LIMITS__FAILED_PROOFS_PER_ADDRESS_PER_MINUTE",
+    "PROCURA_LIMITS__REQUESTS_PER_APPLICATION_PER_MINUTE",
+    "PROCURA_LIMITS__CONTACTS_PER_APPLICATION_PER_HOUR",
+];
+
 /// From a spawn to the line that says it is ready. A directory of a million contacts needs seconds.
 const READY: Duration = Duration::from_secs(120);
 
@@ -102,9 +110,16 @@ impl Procura {
         secret.map(str::to_owned).ok_or_else(|| Failure::wrong("secret add printed no secret"))
     }
 
-    /// Serves, on these cores if any are named, and waits until it is ready.
+    /// Serves, on these cores if any are named, and waits until it is ready. Whoever measures asks more from
+    /// one address than any limit allows, so there are none, unless the environment of this process says
+    /// otherwise.
     pub(crate) fn serve(&self, cores: Option<&str>) -> Result<Server, Failure> {
         let mut command = on_cores(&self.program, cores);
+        for limit in NO_LIMIT {
+            if std::env::var_os(limit).is_none() {
+                command.env(limit, "0");
+            }
+        }
         command.args(["serve", "--json", "--config"]).arg(self.config());
         command.current_dir(&self.folder).stdout(Stdio::piped());
         command.stderr(File::create(self.log()).map_err(|error| unusable(&self.folder, &error))?);

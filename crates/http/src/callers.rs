@@ -85,7 +85,7 @@ mod tests {
         for fields in [
             &[("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")][..],
             &[("x-forwarded-for", "somewhere, 192.0.2.1")],
-            &[("forwarded", "for=192.0.2.1,")][..0],
+            &[("forwarded", "for=192.0.2.1,")],
             &[("forwarded", "for=")],
             &[("forwarded", "for=unknown")],
         ] {

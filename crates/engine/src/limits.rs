@@ -238,7 +238,10 @@ mod tests {
         limits.proof_failed(one, now);
         let reached = LimitReached { limit: Limit::FailedProofs, retry_after: 60 };
         assert_eq!(limits.admit_proof(one, now), Err(reached));
-        assert_eq!(limits.admit_proof(one, Duration::from_secs(64)), Err(LimitReached { retry_after: 1, ..reached }));
+        assert_eq!(
+            limits.admit_proof(one, Duration::from_secs(64)),
+            Err(LimitReached { retry_after: 1, ..reached })
+        );
         assert_eq!(limits.admit_proof(one, Duration::from_secs(65)), Ok(()));
         let counts = Limit::ALL.map(|limit| limits.times_reached(limit));
         assert_eq!(counts, [0, 2, 0, 0, 0]);

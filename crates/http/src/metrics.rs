@@ -28,8 +28,8 @@ use crate::connection::{Ended, Phase};
 
 /// Statuses that are counted apart. Whatever else there may be is counted with the last.
 const STATUSES: [u16; 24] = [
-    200, 204, 302, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 421, 429, 431, 495, 496, 497, 500,
-    503, 0,
+    200, 204, 302, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 421, 429, 431, 495, 496, 497,
+    500, 503, 0,
 ];
 
 /// How TLS handshakes ended.

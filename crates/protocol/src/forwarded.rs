@@ -110,8 +110,7 @@ fn node(text: &str, may_be_obfuscated: bool) -> Result<Hop, Malformed> {
         None => {
             let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
             let address = name.parse::<Ipv4Addr>().map(IpAddr::V4).map(Hop::from);
-            let is_hidden =
-                name.eq_ignore_ascii_case("unknown") || may_be_obfuscated && is_obfuscated(name);
+            let is_hidden = name.eq_ignore_ascii_case("unknown") || may_be_obfuscated && is_obfuscated(name);
             (address.or(if is_hidden { Ok(Hop::Hidden) } else { Err(Malformed) })?, port)
         }
     };
@@ -290,14 +289,17 @@ mod tests {
         ] {
             assert_eq!(forwarded(value), Err(Malformed), "{value}");
         }
-        for value in ["", ",", "192.0.2.1,", "example.com", "192.0.2.1 192.0.2.2", "_x", "[::1", "::1]", "1.2.3.4:x"] {
+        for value in
+            ["", ",", "192.0.2.1,", "example.com", "192.0.2.1 192.0.2.2", "_x", "[::1", "::1]", "1.2.3.4:x"]
+        {
             assert_eq!(x_forwarded_for(value), Err(Malformed), "{value}");
         }
     }
 
     #[test]
     fn addresses_with_and_without_ports_stand_in_the_unofficial_list() {
-        let hops = x_forwarded_for("192.0.2.1, 2001:db8::1,[2001:db8::2] ,[2001:db8::3]:1,192.0.2.2:80,unknown");
+        let hops =
+            x_forwarded_for("192.0.2.1, 2001:db8::1,[2001:db8::2] ,[2001:db8::3]:1,192.0.2.2:80,unknown");
         let read = ["192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.2"].map(at);
         assert_eq!(hops, Ok([&read[..], &[Hop::Hidden]].concat()));
     }
@@ -332,7 +334,10 @@ mod tests {
     }
 
     fn address() -> impl Strategy<Value = IpAddr> {
-        prop_oneof![any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())), any::<u128>().prop_map(|bits| IpAddr::V6(bits.into()))]
+        prop_oneof![
+            any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
+            any::<u128>().prop_map(|bits| IpAddr::V6(bits.into()))
+        ]
     }
 
     proptest! {

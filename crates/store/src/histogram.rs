@@ -41,7 +41,7 @@ impl Histogram {
 
     /// Each class's upper end in seconds, and how many were in it and in no lower one. The last has no end.
     pub fn classes(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
-        let ends = BOUNDS.iter().map(|bound| *bound as f64 / 1e9).chain([f64::MAX]);
+        let ends = BOUNDS.iter().map(|bound| *bound as f64 / 1e9).chain([f64::INFINITY]);
         ends.zip(self.classes.iter().map(|class| class.load(Ordering::Relaxed)))
     }
 
@@ -67,7 +67,7 @@ mod tests {
             histogram.add(Duration::from_micros(micros));
         }
         let found: Vec<_> = histogram.classes().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(found, [(0.0001, 2), (0.00025, 1), (0.001, 1), (f64::MAX, 2)]);
+        assert_eq!(found, [(0.0001, 2), (0.00025, 1), (0.001, 1), (f64::INFINITY, 2)]);
         assert_eq!(histogram.count(), 6);
     }
 }

@@ -41,7 +41,13 @@ struct Shard<K> {
 impl<K: Copy + Eq + Hash> Table<K> {
     /// Without a rate nothing is kept and everything allowed.
     pub(super) fn new(rate: Option<Rate>) -> Table<K> {
-        let shard = || Mutex::new(Shard { buckets: HashMap::new(), shared: Bucket::default(), none_before: Duration::ZERO });
+        let shard = || {
+            Mutex::new(Shard {
+                buckets: HashMap::new(),
+                shared: Bucket::default(),
+                none_before: Duration::ZERO,
+            })
+        };
         Table {
             rate,
             shards: std::iter::repeat_with(shard).take(SHARDS).collect(),

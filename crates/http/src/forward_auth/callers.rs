@@ -60,7 +60,8 @@ impl Callers {
                 Presented::Nothing
             }
         };
-        let resource = engine.authenticate_resource(&credentials::evidence(presented, head, paths::FORWARD_AUTH))?;
+        let resource =
+            engine.authenticate_resource(&credentials::evidence(presented, head, paths::FORWARD_AUTH))?;
         Ok(resource.is_ok_and(|resource| resource.resource().id == *audience))
     }
 }

@@ -326,7 +326,9 @@ fn check(kind: Kind, text: &str) -> Result<(), String> {
             "must be error, warn, info, debug or trace, or a list such as info,procura_storage=debug"
                 .to_owned()
         }),
-        Kind::Networks => networks(text).map(drop).map_err(|(word, why)| format!("has {word:?}, which {why}")),
+        Kind::Networks => {
+            networks(text).map(drop).map_err(|(word, why)| format!("has {word:?}, which {why}"))
+        }
         Kind::Endpoint => check_endpoint(text),
         Kind::OneOf(words) if words.contains(&text) => Ok(()),
         Kind::OneOf(words) => Err(format!("must be one of: {}", words.join(", "))),
@@ -340,7 +342,8 @@ fn networks(text: &str) -> Result<Vec<Network>, (&str, InvalidNetwork)> {
 
 /// Spans tell who asked for what and when: only over TLS, or to this machine.
 fn check_endpoint(text: &str) -> Result<(), String> {
-    let wrong = || "must be an https URL, or an http one on loopback, for instance http://127.0.0.1:4318/v1/traces";
+    let wrong =
+        || "must be an https URL, or an http one on loopback, for instance http://127.0.0.1:4318/v1/traces";
     let url: Uri = text.parse().map_err(|_| wrong().to_owned())?;
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -391,10 +394,14 @@ mod tests {
         }
         let told = check(Kind::Networks, "10.0.0.0/8 10.0.0.1/8").unwrap_err();
         assert!(told.starts_with("has \"10.0.0.1/8\", which has bits"), "{told}");
-        for good in ["https://collector.example/v1/traces", "http://127.0.0.1:4318/v1/traces", "http://[::1]:1/"] {
+        for good in
+            ["https://collector.example/v1/traces", "http://127.0.0.1:4318/v1/traces", "http://[::1]:1/"]
+        {
             assert_eq!(check(Kind::Endpoint, good), Ok(()), "{good}");
         }
-        for bad in ["http://collector.example/v1/traces", "127.0.0.1:4318", "ftp://127.0.0.1/", "https://", ""] {
+        for bad in
+            ["http://collector.example/v1/traces", "127.0.0.1:4318", "ftp://127.0.0.1/", "https://", ""]
+        {
             assert!(check(Kind::Endpoint, bad).is_err(), "{bad}");
         }
     }

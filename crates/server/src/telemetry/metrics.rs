@@ -47,7 +47,10 @@ impl fmt::Debug for Exposition {
 }
 
 /// What writes it all down, as OpenMetrics text.
-pub(crate) fn writer(engine: Arc<ThisEngine>, wire: Arc<Metrics>) -> impl Fn() -> String + Clone + Send + Sync {
+pub(crate) fn writer(
+    engine: Arc<ThisEngine>,
+    wire: Arc<Metrics>,
+) -> impl Fn() -> String + Clone + Send + Sync {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition { engine, wire }));
     let registry = Arc::new(registry);
@@ -92,7 +95,12 @@ impl Exposition {
             Limit::ALL.iter().map(move |limit| (limit.name(), of(limits, *limit)))
         };
         let reached = all(|limits, limit| limits.times_reached(limit));
-        families.counts("procura_limit_reached", "Requests answered with 429, by limit.", "limit", reached)?;
+        families.counts(
+            "procura_limit_reached",
+            "Requests answered with 429, by limit.",
+            "limit",
+            reached,
+        )?;
         let remembered = all(|limits, limit| limits.remembered(limit) as u64);
         families.gauges(
             "procura_limit_remembered",
@@ -134,7 +142,11 @@ impl Exposition {
 
     fn connections(&self, families: &mut Families<'_>) -> fmt::Result {
         let connections = &self.wire.connections;
-        families.gauge("procura_connections_open", "Connections that are open.", connections.open() as u64)?;
+        families.gauge(
+            "procura_connections_open",
+            "Connections that are open.",
+            connections.open() as u64,
+        )?;
         families.count("procura_connections_accepted", "Connections accepted.", connections.accepted())?;
         families.counts(
             "procura_connections_cut",
@@ -151,7 +163,11 @@ impl Exposition {
         let metrics = journal.metrics();
         let of = |count: &AtomicU64| count.load(Relaxed);
         families.count("procura_journal_records", "Records on disk.", of(&metrics.records))?;
-        families.count("procura_journal_batches", "Batches on disk, each with one sync.", of(&metrics.batches))?;
+        families.count(
+            "procura_journal_batches",
+            "Batches on disk, each with one sync.",
+            of(&metrics.batches),
+        )?;
         families.count("procura_journal_bytes", "Bytes of batches on disk.", of(&metrics.bytes))?;
         families.count("procura_journal_segments", "Segments begun.", of(&metrics.segments))?;
         families.count("procura_journal_heads", "Heads signed.", of(&metrics.heads))?;
@@ -161,7 +177,11 @@ impl Exposition {
             "Records refused: the queue or the disk was full, or a write failed.",
             of(&metrics.refused),
         )?;
-        families.gauge("procura_journal_waiting", "Records that wait for the disk.", journal.waiting() as u64)?;
+        families.gauge(
+            "procura_journal_waiting",
+            "Records that wait for the disk.",
+            journal.waiting() as u64,
+        )?;
         let about = "Time of a batch's write with its sync.";
         let mut family = families.begin("procura_journal_sync_seconds", about, MetricType::Histogram)?;
         encode_histogram(&mut family, &metrics.syncs)
@@ -175,7 +195,11 @@ impl Exposition {
         let marks = self.engine.revocations().sizes();
         families.gauge("procura_marks", "Revocation marks that are kept.", marks.marks as u64)?;
         families.gauge("procura_marks_bytes", "Bytes that marks take, about.", marks.bytes as u64)?;
-        families.count("procura_marks_collapsed", "Times that there were too many marks.", marks.collapsed)?;
+        families.count(
+            "procura_marks_collapsed",
+            "Times that there were too many marks.",
+            marks.collapsed,
+        )?;
         let Ok(directory) = self.engine.directory() else { return Ok(()) };
         families.gauge("procura_directory_version", "The directory's version.", directory.version().0)?;
         let Ok(now) = self.engine.now() else { return Ok(()) };
@@ -203,7 +227,8 @@ fn of_process(families: &mut Families<'_>) -> fmt::Result {
         }
     }
     if let Some(seconds) = own.cpu_seconds {
-        let mut family = families.begin("process_cpu_seconds", "CPU time, user and system.", MetricType::Counter)?;
+        let mut family =
+            families.begin("process_cpu_seconds", "CPU time, user and system.", MetricType::Counter)?;
         family.encode_counter::<NoLabelSet, _, u64>(&seconds, None)?;
     }
     Ok(())
@@ -217,7 +242,8 @@ fn expiring(directory: &Directory, now: UnixSeconds) -> [(&'static str, u64); 3]
     for application in directory.applications().filter(|application| application.active) {
         let registration = &application.registration;
         secrets += count(&mut application.secrets.iter().map(|secret| secret.expires_at));
-        certificates += count(&mut registration.certificates.iter().map(|certificate| certificate.expires_at));
+        certificates +=
+            count(&mut registration.certificates.iter().map(|certificate| certificate.expires_at));
         keys += count(&mut registration.keys.iter().map(|key| key.expires_at));
     }
     for resource in directory.resources().filter(|resource| resource.active) {
@@ -243,8 +269,7 @@ impl Families<'_> {
         about: &str,
         kind: MetricType,
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
-        // The format ends the sentence itself.
-        self.0.encode_descriptor(name, about.trim_end_matches('.'), None, kind)
+        self.0.encode_descriptor(name, about, None, kind)
     }
 
     fn count(&mut self, name: &str, about: &str, count: u64) -> fmt::Result {
@@ -281,8 +306,8 @@ impl Families<'_> {
         values: impl IntoIterator<Item = (&'v str, u64)>,
     ) -> fmt::Result {
         let mut family = self.begin(name, about, MetricType::Gauge)?;
-        values.into_iter().try_for_each(|(value, number)| {
-            family.encode_family(&[(label, value)])?.encode_gauge(&number)
-        })
+        values
+            .into_iter()
+            .try_for_each(|(value, number)| family.encode_family(&[(label, value)])?.encode_gauge(&number))
     }
 }

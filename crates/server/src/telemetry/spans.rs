@@ -23,7 +23,9 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider,
+};
 use procura_client::{ReqwestTransport, Transport as _};
 use procura_http::front::{Answered, Observer};
 use procura_store::Clock;
@@ -54,7 +56,8 @@ impl Spans {
     ///
     /// When the collector's URL can't be used. That it does not answer is no error: the log tells it.
     pub(crate) fn begin(tracing: &Tracing, clock: Arc<dyn Clock>) -> Result<Spans, Failure> {
-        let client = Carrier { transport: ReqwestTransport::new(), runtime: Handle::current(), told: Arc::default() };
+        let client =
+            Carrier { transport: ReqwestTransport::new(), runtime: Handle::current(), told: Arc::default() };
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(client)

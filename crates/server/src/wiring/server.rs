@@ -33,8 +33,8 @@ use super::failure::{journal_failed, key_failed, store_failed, whole};
 use super::installation::{Installation, set_built_in};
 use super::{journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
-use crate::telemetry::spans::Spans;
 use crate::telemetry;
+use crate::telemetry::spans::Spans;
 
 /// The engine of this server.
 pub(crate) type ThisEngine = Engine<ServingDirectory, DiskJournal>;

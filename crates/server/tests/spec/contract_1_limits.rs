@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Method, Request};
 use http_body::Frame;
 use procura_engine::limits::{Limit, PerMinute};
@@ -51,9 +53,16 @@ fn wrong() -> Request<Body> {
 /// Checks everything that an answer beyond a limit must be.
 #[track_caller]
 fn assert_too_many(answer: &Answer, retry_after: &str) {
-    assert_eq!((answer.status.as_u16(), answer.header(RETRY_AFTER.as_str())), (429, retry_after), "{answer:?}");
+    assert_eq!(
+        (answer.status.as_u16(), answer.header(RETRY_AFTER.as_str())),
+        (429, retry_after),
+        "{answer:?}"
+    );
     assert_eq!((answer.body.len(), answer.header(CONTENT_LENGTH.as_str())), (0, "0"));
-    assert_eq!((answer.header(CACHE_CONTROL.as_str()), answer.header(CONTENT_TYPE.as_str())), ("no-store", ""));
+    assert_eq!(
+        (answer.header(CACHE_CONTROL.as_str()), answer.header(CONTENT_TYPE.as_str())),
+        ("no-store", "")
+    );
     assert_eq!((answer.header(WWW_AUTHENTICATE.as_str()), answer.header("procura-reference")), ("", ""));
 }
 
@@ -64,7 +73,10 @@ impl HttpBody for Never {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         panic!("the body is asked for");
     }
 }
@@ -145,7 +157,9 @@ async fn beyond_its_failures_no_proof_of_an_address_is_looked_at_right_or_wrong(
 #[tokio::test]
 async fn failures_count_wherever_the_proof_is_shown_and_whoever_it_is_of() {
     let app = app(PerMinute { failed_proofs_per_address: 4, ..PerMinute::default() });
-    let events = |secret| without_body(Request::get("/events").header(AUTHORIZATION, resource_basic(RESOURCE, secret)));
+    let events = |secret| {
+        without_body(Request::get("/events").header(AUTHORIZATION, resource_basic(RESOURCE, secret)))
+    };
     let about = |path: &str| {
         let request = Request::post(path).header(AUTHORIZATION, basic(APPLICATION, "pcs_portner"));
         request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from("token=x")).unwrap()
@@ -190,7 +204,11 @@ async fn an_application_is_counted_from_wherever_it_asks_and_takes_nothing_from_
 
 #[tokio::test]
 async fn a_request_beyond_a_limit_leaves_no_record() {
-    let app = app(PerMinute { requests_per_application: 1, contacts_per_application_per_hour: 1, ..PerMinute::default() });
+    let app = app(PerMinute {
+        requests_per_application: 1,
+        contacts_per_application_per_hour: 1,
+        ..PerMinute::default()
+    });
     assert_eq!(app.token().await.status, 200);
     assert_too_many(&app.token().await, "60");
     app.clock.advance(Duration::from_secs(60));
@@ -253,7 +271,8 @@ async fn behind_a_trusted_proxy_each_caller_counts_for_itself() {
         // Another proxy and another spelling are no way round.
         let told = format!("203.0.113.{at}, {caller}");
         assert_too_many(&app.send(forwarded("10.9.9.9", "x-forwarded-for", &told)).await, "60");
-        let official = format!("for=\"{}\"", if caller.contains(':') { format!("[{caller}]") } else { caller.into() });
+        let official =
+            format!("for=\"{}\"", if caller.contains(':') { format!("[{caller}]") } else { caller.into() });
         assert_too_many(&app.send(forwarded("10.9.9.9", "forwarded", &official)).await, "60");
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use procura_engine::counts::FailedProof;
-use procura_engine::limits::Limit;
+use procura_engine::limits::{Limit, Limits};
 use procura_http::metrics::{Handshake, Metrics, Route};
 use procura_protocol::time::UnixSeconds;
 use procura_store::Directory;
@@ -91,10 +91,10 @@ impl Exposition {
 
     fn limits(&self, families: &mut Families<'_>) -> fmt::Result {
         let limits = self.engine.limits();
-        let all = |of: fn(&procura_engine::limits::Limits, Limit) -> u64| {
+        let all = |of: fn(&Limits, Limit) -> u64| {
             Limit::ALL.iter().map(move |limit| (limit.name(), of(limits, *limit)))
         };
-        let reached = all(|limits, limit| limits.times_reached(limit));
+        let reached = all(Limits::times_reached);
         families.counts(
             "procura_limit_reached",
             "Requests answered with 429, by limit.",

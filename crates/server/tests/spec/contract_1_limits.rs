@@ -15,6 +15,7 @@ use procura_engine::limits::{Limit, PerMinute};
 use procura_http::callers::TrustedProxies;
 use procura_http::connection::Peer;
 use procura_jose::Algorithm;
+use procura_protocol::paths;
 use procura_testkit::app::{basic, resource_basic, token_request};
 use procura_testkit::world::{
     APPLICATION, COLLEAGUE, CONTACT, RESOURCE, RESOURCE_SECRET, SECRET, UNTRUSTED, UNTRUSTED_SECRET,
@@ -23,6 +24,7 @@ use procura_testkit::{Answer, TestApp, World};
 use tracing::level_filters::LevelFilter;
 
 use crate::logs::Captured;
+use crate::openapi::assert_described;
 use crate::support::{assert_refused, get, without_body};
 
 const HERE: &str = "192.0.2.1";
@@ -88,7 +90,9 @@ async fn an_address_beyond_its_limit_is_refused_before_its_body_is_read_and_no_o
         assert_eq!(app.send(from(HERE, right())).await.status, 200);
     }
     let unread = Request::post(format!("/token/{CONTACT}")).body(Body::new(Never)).unwrap();
-    assert_too_many(&app.send(from(HERE, unread)).await, "20");
+    let refused = app.send(from(HERE, unread)).await;
+    assert_too_many(&refused, "20");
+    assert_described("post", paths::TOKEN_FOR_CONTACT, &refused);
     assert_eq!(app.send(from(THERE, right())).await.status, 200);
     app.clock.advance(Duration::from_secs(20));
     assert_eq!(app.send(from(HERE, right())).await.status, 200);

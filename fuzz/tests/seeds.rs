@@ -48,6 +48,11 @@ fn original_uris_are_read_in_one_way_or_refused() {
     run("uri", procura_fuzz::uri);
 }
 
+#[test]
+fn lists_of_proxies_are_read_in_one_way_or_refused() {
+    run("forwarded", procura_fuzz::forwarded);
+}
+
 fn run(name: &str, target: fn(&[u8]) -> bool) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seeds = inputs(&here.join("seeds").join(name));

@@ -169,6 +169,18 @@ const KEPT: &[Kept] = &[
         why: "protocol and store know no runtime",
         tests_too: false,
     },
+    Kept {
+        library: "prometheus-client",
+        by: &["procura-server"],
+        why: "only the binary writes metrics down",
+        tests_too: true,
+    },
+    Kept {
+        library: "opentelemetry",
+        by: &["procura-server"],
+        why: "only the binary sends spans",
+        tests_too: true,
+    },
     Kept { library: "rand", by: &[], why: "randomness is an argument, made in jose", tests_too: false },
     Kept { library: "getrandom", by: &[], why: "randomness is an argument, made in jose", tests_too: false },
 ];

@@ -17,6 +17,15 @@ use crate::steps::Failure;
 /// The issuer of these installations; the built-in resource is `{ISSUER}/api`.
 pub(crate) const ISSUER: &str = "https://procura.example";
 
+/// Whoever measures asks more from one address than any limit allows.
+const NO_LIMITS: &str = "
+[limits]
+requests_per_address_per_minute = 0
+failed_proofs_per_address_per_minute = 0
+requests_per_application_per_minute = 0
+contacts_per_application_per_hour = 0
+";
+
 /// From a spawn to the line that says it is ready. A directory of a million contacts needs seconds.
 const READY: Duration = Duration::from_secs(120);
 
@@ -32,11 +41,14 @@ impl Procura {
         Self::init_with(program, folder, "")
     }
 
-    /// The same, with these lines at the end of its configuration.
+    /// The same, with these lines at the end of its configuration. Without a table of limits among them there
+    /// are none.
     pub(crate) fn init_with(program: &Path, folder: &Path, more: &str) -> Result<Self, Failure> {
         let procura = Self { program: program.to_owned(), folder: folder.to_owned() };
-        let text =
-            format!("issuer = \"{ISSUER}\"\ndata = \"data\"\n\n[server]\nlisten = \"127.0.0.1:0\"\n{more}");
+        let limits = if more.contains("[limits]") { "" } else { NO_LIMITS };
+        let text = format!(
+            "issuer = \"{ISSUER}\"\ndata = \"data\"\n{limits}\n[server]\nlisten = \"127.0.0.1:0\"\n{more}"
+        );
         fs::write(procura.config(), text).map_err(|error| unusable(folder, &error))?;
         procura.call(&["init"])?;
         Ok(procura)

@@ -16,6 +16,8 @@ use procura_protocol::time::UnixMillis;
 use procura_store::records::Application;
 use procura_store::{Directory, Journal, Store};
 
+use crate::counts::FailedProof;
+use crate::limits::{Address, LimitReached};
 use crate::{Engine, Unavailable};
 
 pub use certificate::judged::ProblemCount;
@@ -32,6 +34,8 @@ pub struct Evidence<'a> {
     pub endpoint: &'static str,
     /// The path that was asked, as it was sent, for assertions that name it.
     pub path: &'a str,
+    /// Whose requests it counts among; `None` when it came by no network.
+    pub from: Option<Address>,
 }
 
 /// What stands in a request to prove who sends it.
@@ -72,6 +76,9 @@ pub enum NotAuthenticated {
     CertificateInvalid,
     /// A certificate must come, and none did.
     CertificateMissing,
+    /// From there too many proofs failed, and this one was not looked at; or it was right, and the
+    /// application asks too often.
+    LimitReached(LimitReached),
 }
 
 /// An application whose credentials were right at the version of the directory that it holds.
@@ -123,6 +130,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
         &self,
         evidence: &Evidence<'_>,
     ) -> Result<Result<AuthenticatedApplication, NotAuthenticated>, Unavailable> {
+        if let Err(reached) = self.may_be_looked_at(evidence) {
+            return Ok(Err(reached));
+        }
         let directory = self.store.directory()?;
         let now = self.now()?;
         match self.prove(&directory, evidence, now).await? {
@@ -132,13 +142,16 @@ impl<S: Store, J: Journal> Engine<S, J> {
                     Some(thumbprint) => Some(thumbprint),
                     None => match self.second_factor(&application, evidence, now) {
                         Ok(thumbprint) => thumbprint,
-                        Err(reason) => return Ok(Err(self.count_failure(now, true, reason))),
+                        Err(reason) => return Ok(Err(self.proof_failed(evidence, now, (true, reason)))),
                     },
                 };
+                if let Err(reached) = self.limits.admit_application(application.no, self.monotonic()) {
+                    return Ok(Err(NotAuthenticated::LimitReached(reached)));
+                }
                 let bound_to = certificate.filter(|_| application.registration.bound_tokens);
                 Ok(Ok(AuthenticatedApplication { application, directory, bound_to }))
             }
-            Err((known, reason)) => Ok(Err(self.count_failure(now, known, reason))),
+            Err(failed) => Ok(Err(self.proof_failed(evidence, now, failed))),
         }
     }
 
@@ -208,8 +221,34 @@ impl<S: Store, J: Journal> Engine<S, J> {
         }
     }
 
-    fn count_failure(&self, now: UnixMillis, known: bool, reason: NotAuthenticated) -> NotAuthenticated {
+    /// Before anything is spent on a proof: whether its address has not sent too many that were wrong.
+    pub(crate) fn may_be_looked_at(&self, evidence: &Evidence<'_>) -> Result<(), NotAuthenticated> {
+        let brings_a_proof = !matches!(evidence.presented, Presented::Nothing);
+        let Some(address) = evidence.from.filter(|_| brings_a_proof) else { return Ok(()) };
+        self.limits.admit_proof(address, self.monotonic()).map_err(NotAuthenticated::LimitReached)
+    }
+
+    /// Counts a proof that was none, against its address and never against whom it names: otherwise a
+    /// stranger could lock an application out.
+    pub(crate) fn proof_failed(
+        &self,
+        evidence: &Evidence<'_>,
+        now: UnixMillis,
+        (known, reason): (bool, NotAuthenticated),
+    ) -> NotAuthenticated {
         self.failures.count(now, known);
+        let kind = match (&evidence.presented, reason) {
+            (Presented::Nothing, _) => FailedProof::Nothing,
+            (_, NotAuthenticated::CertificateInvalid) => FailedProof::CertificateInvalid,
+            // What came beside it was right, or nothing did.
+            (_, NotAuthenticated::CertificateMissing) => FailedProof::CertificateMissing,
+            (..) if known => FailedProof::Wrong,
+            (..) => FailedProof::Unknown,
+        };
+        self.counts.fail_proof(kind);
+        if let (Some(address), true) = (evidence.from, kind.is_an_attempt()) {
+            self.limits.proof_failed(address, self.monotonic());
+        }
         reason
     }
 }

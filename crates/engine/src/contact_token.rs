@@ -21,9 +21,10 @@ use procura_store::{Journal, Store};
 use thiserror::Error;
 
 use crate::application_auth::AuthenticatedApplication;
+use crate::limits::LimitReached;
 use crate::rule::{self, AllowedClient};
 use crate::token_id::access_token_jti;
-use crate::{Engine, Unavailable};
+use crate::{Engine, Fingerprint, Unavailable};
 
 /// A contact token whose record is durable.
 pub struct ContactToken {
@@ -48,6 +49,9 @@ pub enum ContactTokenError {
         /// The record, for `Procura-Reference`.
         reference: RandomId,
     },
+    /// Theirs: the application asked for as many contacts as it may in this hour, and this is another.
+    #[error("the ceiling of contacts is reached")]
+    LimitReached(LimitReached),
     /// Ours: not now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -122,14 +126,11 @@ impl<S: Store, J: Journal> Engine<S, J> {
         contact_id: &str,
         request: &ContactTokenRequest<'_>,
         now: UnixSeconds,
-    ) -> Result<Result<Grant<'d>, Decline>, Unavailable> {
+    ) -> Result<Result<Grant<'d>, Decline>, ContactTokenError> {
         let (application, directory) = (caller.application(), caller.directory());
-        let early = |refusal, cause| Decline {
-            refusal,
-            cause,
-            asked_for: self.asked_for(contact_id, None),
-            missed: 0,
-        };
+        let fingerprint = self.fingerprint(contact_id);
+        let early =
+            |refusal, cause| Decline { refusal, cause, asked_for: fingerprint.asked_for(None), missed: 0 };
         if !application.trusted {
             return Ok(Err(early(Refusal::NotTrusted, RefusalCause::NotTrusted)));
         }
@@ -139,12 +140,13 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let Some(resource) = target(caller, request) else {
             return Ok(Err(early(Refusal::Target, RefusalCause::Target)));
         };
+        self.admit_contact(caller, fingerprint)?;
         let contact = directory.contact(contact_id);
         let ruled = rule::allowed_clients(directory, application, contact, now);
         if ruled.is_ok() {
             self.none_is_being_loaded(caller, contact)?;
         }
-        let asked_for = self.asked_for(contact_id, contact.map(|(no, _)| no));
+        let asked_for = fingerprint.asked_for(contact.map(|(no, _)| no));
         let decline = |refusal, cause| Decline { refusal, cause, asked_for, missed: 0 };
         let (clients, contact) = match (ruled, contact) {
             (Ok(clients), Some(contact)) => (clients, contact),
@@ -162,6 +164,27 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let expires_at = now.plus(self.settings.lifetime);
         let expires_at = ends.map_or(expires_at, |end| end.min(expires_at));
         Ok(Ok(Grant { clients, contact, resource, issued_at: now, expires_at }))
+    }
+
+    /// Counts the contact that was asked for, whether or not there is one. Who walks through more of them in
+    /// an hour than an honest partner does is told of in the log, once.
+    fn admit_contact(
+        &self,
+        caller: &AuthenticatedApplication,
+        contact: Fingerprint,
+    ) -> Result<(), ContactTokenError> {
+        let application = caller.application();
+        let admitted = self.limits.admit_contact(application.no, contact.short(), self.monotonic());
+        admitted.map_err(|(reached, is_first)| {
+            if is_first {
+                tracing::warn!(
+                    application = %application.id,
+                    seconds = reached.retry_after,
+                    "an application asked for more contacts than it may in an hour: others are refused until it is over"
+                );
+            }
+            ContactTokenError::LimitReached(reached)
+        })
     }
 
     /// While an import is being loaded, what its marks hit can't be granted. What the rule refuses on the
@@ -219,6 +242,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             tracing::error!(%error, %reference, "signing failed; the record stands without a token");
             Unavailable::Signing
         })?;
+        self.counts.issue();
         let expires_in = grant.expires_at.0 - grant.issued_at.0;
         Ok(ContactToken { access_token, id_token, expires_in, reference })
     }
@@ -253,6 +277,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             version: caller.directory().version(),
         });
         self.journal.append(now, &record)?.await?;
+        self.counts.refuse(cause);
         Ok(reference)
     }
 }

@@ -24,8 +24,10 @@ pub mod available_contacts;
 pub mod clock_watch;
 pub mod contact_token;
 pub mod contacts;
+pub mod counts;
 pub mod explain;
 pub mod introspection;
+pub mod limits;
 mod presented_token;
 pub mod resource_auth;
 pub mod revocation;
@@ -50,8 +52,9 @@ use application_auth::certificate::judged::ClientCertificates;
 use application_auth::assertion::{Assertions, FetchKeys};
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
+use counts::Counts;
+use limits::{Limits, PerMinute};
 use presented_token::PresentedTokens;
-use revocation::RevocationBudget;
 
 /// Everything that decisions are made with.
 pub struct Engine<S, J> {
@@ -62,7 +65,8 @@ pub struct Engine<S, J> {
     random: Arc<dyn Random>,
     settings: Settings,
     failures: AuthenticationFailureCount,
-    revocation_budget: RevocationBudget,
+    counts: Counts,
+    limits: Limits,
     presented: PresentedTokens,
     certificates: ClientCertificates,
     assertions: Assertions,
@@ -84,6 +88,8 @@ pub struct Settings {
     /// Longest that an application's assertion may live, in seconds; at most
     /// [`procura_protocol::client_assertion::LONGEST_ASSERTION_LIFETIME`].
     pub assertion_lifetime: i64,
+    /// What an address and an application may take.
+    pub limits: PerMinute,
     /// Longest access token in bytes; it travels in a header.
     pub max_access_token_bytes: usize,
     /// Key of the HMAC that stands in the journal for contacts that do not exist. One per installation.
@@ -149,6 +155,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
     ) -> Self {
         let assertions = Assertions::new(Arc::clone(&clock));
         let clock = ClockWatch::new(clock);
+        let limits = Limits::new(settings.limits, settings.revocations_per_minute);
         Engine {
             store,
             journal,
@@ -157,7 +164,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
             random,
             settings,
             failures: AuthenticationFailureCount::default(),
-            revocation_budget: RevocationBudget::default(),
+            counts: Counts::default(),
+            limits,
             presented: PresentedTokens::default(),
             certificates: ClientCertificates::default(),
             assertions,
@@ -206,6 +214,16 @@ impl<S: Store, J: Journal> Engine<S, J> {
         &self.failures
     }
 
+    /// What was decided since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What is left for addresses and applications.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// What operators set.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -243,13 +261,28 @@ impl<S: Store, J: Journal> Engine<S, J> {
         })
     }
 
-    /// What the journal says about the contact that was asked for. The HMAC is always computed, so that
-    /// a contact that exists takes the same work as one that does not.
-    fn asked_for(&self, text: &str, known: Option<ContactNo>) -> AskedFor {
-        let mac = hmac_sha256(&*self.settings.asked_for_key, text.as_bytes());
+    /// What stands for the contact that was asked for. The HMAC is always computed, so that a contact that
+    /// exists takes the same work as one that does not.
+    fn fingerprint(&self, text: &str) -> Fingerprint {
+        Fingerprint(hmac_sha256(&*self.settings.asked_for_key, text.as_bytes()))
+    }
+}
+
+/// An HMAC of what was asked for.
+#[derive(Clone, Copy)]
+struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// What the journal says about the contact.
+    fn asked_for(&self, known: Option<ContactNo>) -> AskedFor {
         match known {
             Some(no) => AskedFor::Known(no),
-            None => AskedFor::Unknown(std::array::from_fn(|at| mac[at])),
+            None => AskedFor::Unknown(std::array::from_fn(|at| self.0[at])),
         }
+    }
+
+    /// What distinct contacts are counted by.
+    fn short(&self) -> u64 {
+        u64::from_le_bytes(std::array::from_fn(|at| self.0[at]))
     }
 }

@@ -72,11 +72,14 @@ impl<S: Store, J: Journal> Engine<S, J> {
     /// Finds out which resource asks, with the same work whether the id exists or not.
     pub fn authenticate_resource(
         &self,
-        presented: &Presented<'_>,
+        evidence: &Evidence<'_>,
     ) -> Result<Result<AuthenticatedResource, NotAuthenticated>, Unavailable> {
+        if let Err(reached) = self.may_be_looked_at(evidence) {
+            return Ok(Err(reached));
+        }
         let directory = self.store.directory()?;
         let now = self.now()?;
-        let (resource, fits) = match presented {
+        let (resource, fits) = match &evidence.presented {
             Presented::Secret { id, secret, .. } => {
                 let resource = directory.resource(id);
                 let fits = fitting(resource.map_or(&[][..], |found| &found.secrets), secret, now.seconds());
@@ -89,8 +92,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
                 Ok(Ok(AuthenticatedResource { resource, secret, directory }))
             }
             (resource, _) => {
-                self.failures.count(now, resource.is_some());
-                Ok(Err(NotAuthenticated::Credentials))
+                let failed = (resource.is_some(), NotAuthenticated::Credentials);
+                Ok(Err(self.proof_failed(evidence, now, failed)))
             }
         }
     }
@@ -107,7 +110,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             Presented::Nothing => true,
         };
         if is_resource {
-            Ok(self.authenticate_resource(&evidence.presented)?.map(Caller::Resource))
+            Ok(self.authenticate_resource(evidence)?.map(Caller::Resource))
         } else {
             Ok(self.authenticate_application(evidence).await?.map(Caller::Application))
         }

@@ -6,9 +6,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode};
+use http::{Request, StatusCode};
 use procura_engine::application_auth::Presented;
 use procura_engine::revocation::RevokeError;
 use procura_protocol::about_token::AboutToken;
@@ -45,7 +44,7 @@ async fn answer_about<S: Store, J: Journal>(
         .authenticate_caller(&evidence)
         .await
         .map_err(answer::unavailable)?
-        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+        .map_err(answer::invalid_client)?;
     let found = app.engine.introspect(&caller, &asked.token).map_err(answer::unavailable)?;
     let body = found.as_ref().map_or(introspection::INACTIVE, |active| active.answer());
     Ok(answer::secret_json(body.to_vec()))
@@ -76,7 +75,7 @@ async fn end_token<S: Store, J: Journal>(
         .authenticate_application(&evidence)
         .await
         .map_err(answer::unavailable)?
-        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+        .map_err(answer::invalid_client)?;
     match app.engine.revoke(&application, &asked.token).await {
         Ok(()) => Ok(answer::empty(StatusCode::OK)),
         Err(RevokeError::IdToken) => Err(answer::refuse_with(ErrorCode::UnsupportedTokenType)),
@@ -84,11 +83,7 @@ async fn end_token<S: Store, J: Journal>(
             ErrorCode::InvalidGrant,
             "This token was issued to another application. Only that one can revoke it.",
         ))),
-        Err(RevokeError::Budget { retry_after }) => {
-            let mut response = answer::empty(StatusCode::TOO_MANY_REQUESTS);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
-            Err(response)
-        }
+        Err(RevokeError::Budget(reached)) => Err(answer::too_many(reached)),
         Err(RevokeError::Unavailable(reason)) => Err(answer::unavailable(reason)),
     }
 }

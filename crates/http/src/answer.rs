@@ -12,6 +12,7 @@ use hyper::ext::ReasonPhrase;
 use procura_engine::Unavailable;
 use procura_engine::application_auth::NotAuthenticated;
 use procura_engine::contact_token::Refusal;
+use procura_engine::limits::LimitReached;
 use procura_protocol::contact_token::MAX_CLIENTS;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_store::records::RandomId;
@@ -61,6 +62,7 @@ pub(crate) fn refuse(message: &AuthErrorMessage) -> Response {
 pub(crate) fn not_authenticated(reason: NotAuthenticated) -> Response {
     match reason {
         NotAuthenticated::Credentials => refuse_with(ErrorCode::InvalidClient),
+        NotAuthenticated::LimitReached(reached) => too_many(reached),
         NotAuthenticated::CertificateInvalid => {
             with_reason(refuse_with(ErrorCode::CertificateInvalid), "SSL Certificate Error")
         }
@@ -89,6 +91,22 @@ fn with_reason(mut response: Response, reason: &'static str) -> Response {
 /// An error with its usual sentence.
 pub(crate) fn refuse_with(code: ErrorCode) -> Response {
     refuse(&code.into())
+}
+
+/// What a caller gets to see on the standard endpoints when it is not authenticated.
+pub(crate) fn invalid_client(reason: NotAuthenticated) -> Response {
+    match reason {
+        NotAuthenticated::LimitReached(reached) => too_many(reached),
+        _ => refuse_with(ErrorCode::InvalidClient),
+    }
+}
+
+/// 429, without a body (contract, chapter 1).
+pub(crate) fn too_many(reached: LimitReached) -> Response {
+    tracing::debug!(limit = reached.limit.name(), "answered 429");
+    let mut response = empty(StatusCode::TOO_MANY_REQUESTS);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(reached.retry_after));
+    response
 }
 
 /// The server can't answer now. The reason is for the operator; where it arises it is logged.

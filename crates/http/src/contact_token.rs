@@ -61,6 +61,7 @@ async fn issue<S: Store, J: Journal>(
         ContactTokenError::Refused { refusal, reference } => {
             answer::with_reference(answer::refusal(refusal), reference)
         }
+        ContactTokenError::LimitReached(reached) => answer::too_many(reached),
         ContactTokenError::Unavailable(reason) => answer::unavailable(reason),
     })
 }

@@ -12,6 +12,7 @@ use procura_protocol::contact_token::FormCredentials;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 
 use crate::connection::ClientCertificate;
+use crate::callers;
 
 /// Why what a request brought is refused before any of it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,8 @@ pub(crate) fn evidence<'a>(
     head: &'a Parts,
     endpoint: &'static str,
 ) -> Evidence<'a> {
-    Evidence { presented, certificates: certificates(head), endpoint, path: head.uri.path() }
+    let from = callers::of(&head.extensions).map(Into::into);
+    Evidence { presented, certificates: certificates(head), endpoint, path: head.uri.path(), from }
 }
 
 /// The certificates of the connection, the caller's own first.

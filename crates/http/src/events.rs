@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_protocol::events::Position;
+use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
 use crate::routes::App;
@@ -43,11 +44,12 @@ pub(crate) async fn get<S: Store, J: Journal>(
 
 async fn listen<S: Store, J: Journal>(app: Arc<App<S, J>>, head: &Parts) -> Result<Response, Response> {
     let known = last_event_id(&head.headers).map_err(|message| answer::refuse(&message))?;
+    let presented = credentials::from_header(&head.headers);
     let resource = app
         .engine
-        .authenticate_resource(&credentials::from_header(&head.headers))
+        .authenticate_resource(&credentials::evidence(presented, head, paths::EVENTS))
         .map_err(answer::unavailable)?
-        .map_err(|_| answer::refuse_with(ErrorCode::InvalidClient))?;
+        .map_err(answer::invalid_client)?;
     let full = || answer::refuse_with(ErrorCode::TemporarilyUnavailable);
     let place = app.places.take(resource.resource().no).ok_or_else(full)?;
     // Only so many get everything at once: after a start all guards come, and each has it in memory.

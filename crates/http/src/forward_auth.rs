@@ -35,7 +35,7 @@ use procura_store::{Journal, Store};
 use crate::answer;
 use crate::own_guard::guard_for;
 use crate::routes::App;
-pub use callers::{Callers, InvalidNetwork, Network};
+pub use callers::Callers;
 pub use client_place::{ClientPlace, InvalidPlace};
 use original::{Original, Unclear};
 pub use pattern::{InvalidPattern, Pattern};

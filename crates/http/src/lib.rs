@@ -9,6 +9,9 @@
 //! - the **routes** turn a request into the engine's words and its outcome into a status and a body,
 //!   one file per endpoint.
 //!
+//! Between them stands the **front** ([`front`], [`callers`], [`metrics`]): who calls, whether that address
+//! may ask now, how long the answer took.
+//!
 //! This crate must never know SQL, the CLI, files or a private key, and it decides nothing: an answer
 //! that depends on who asks is the engine's.
 //!
@@ -21,6 +24,7 @@ mod about_token;
 mod answer;
 mod api_answer;
 mod available_contacts;
+pub mod callers;
 mod clients;
 pub mod connection;
 mod contact_token;
@@ -30,12 +34,16 @@ pub mod documents;
 mod events;
 mod form;
 pub mod forward_auth;
+pub mod front;
 mod health;
 pub mod limits;
 pub mod listener;
+pub mod metrics;
+pub mod network;
 mod own_guard;
 mod preconditions;
 pub mod routes;
 
 pub use answer::REFERENCE;
+pub use front::Front;
 pub use routes::{CannotServe, router};

@@ -33,6 +33,7 @@ pub mod error;
 pub mod error_message;
 pub mod events;
 pub mod form;
+pub mod forwarded;
 pub mod ids;
 pub mod introspection;
 mod json;

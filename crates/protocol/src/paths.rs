@@ -53,6 +53,9 @@ pub const HEALTH_LIVE: &str = "/health/live";
 /// `GET`: the server can issue.
 pub const HEALTH_READY: &str = "/health/ready";
 
+/// `GET`: what is measured. On a listener of its own, so it is none of [`ALL`].
+pub const METRICS: &str = "/metrics";
+
 /// All of them, in the router's syntax.
 pub const ALL: [&str; 15] = [
     TOKEN_FOR_CONTACT,

@@ -1,4 +1,9 @@
-//! Logs, on standard error: standard output belongs to results.
+//! What an operator gets to know of a server at work: lines of a log on standard error (standard output
+//! belongs to results), [`metrics`] for Prometheus, [`spans`] for an OpenTelemetry collector.
+
+pub(crate) mod metrics;
+mod own_process;
+pub(crate) mod spans;
 
 use std::io;
 

@@ -25,7 +25,7 @@ pub(crate) use desk::Desk;
 pub(crate) use failure::{journal_failed, key_failed, store_failed};
 pub(crate) use folder::check_folder;
 pub(crate) use installation::{Installation, Made, Purpose};
-pub(crate) use server::Bound;
+pub(crate) use server::{Bound, ThisEngine};
 
 /// The longest that the configuration lets a token live, in seconds. Marks and retired keys are kept for
 /// as long, because a command does not know with which lifetime a server runs.

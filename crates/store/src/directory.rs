@@ -51,6 +51,16 @@ impl Directory {
         self.applications.get(no.0)
     }
 
+    /// All applications, active or not, ordered by number.
+    pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
+        self.applications.iter()
+    }
+
+    /// All resources, active or not.
+    pub fn resources(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.resources.values()
+    }
+
     /// The contact with that id, active or not.
     pub fn contact(&self, id: &str) -> Option<(ContactNo, &Contact)> {
         let is_it = |no| self.contacts.get(no).is_some_and(|contact| contact.id.as_str() == id);

@@ -9,7 +9,8 @@
 //! * [`revocations`]: the marks that are kept, in memory, and the stream that guards follow,
 //! * [`changes`]: the few verbs that requests may cause,
 //! * [`journal`]: what is recorded, and the promise that a token is on disk before it leaves,
-//! * [`fields`] and [`administration`]: what operators may change, field by field.
+//! * [`fields`] and [`administration`]: what operators may change, field by field,
+//! * [`histogram`]: how long something took, for whoever counts.
 //!
 //! It must never know SQL, files, HTTP, a clock or a crypto library.
 //!
@@ -31,6 +32,7 @@ pub mod contract_tests;
 pub mod credential;
 pub mod directory;
 pub mod fields;
+pub mod histogram;
 pub mod journal;
 pub mod mark;
 pub mod records;

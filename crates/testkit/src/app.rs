@@ -10,9 +10,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use procura_engine::application_auth::assertion::FetchKeys;
+use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
+use procura_http::Front;
 use procura_http::connection::Drain;
 use procura_http::forward_auth::Policy;
+use procura_http::front::Surroundings;
 use procura_http::limits::Limits;
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
@@ -41,6 +44,8 @@ pub struct TestApp<S = MemoryStore> {
     pub keys: TestKeys,
     /// What decides.
     pub engine: Arc<Engine<S, MemoryJournal>>,
+    /// What its front is given.
+    pub surroundings: Surroundings,
     router: Router,
 }
 
@@ -96,6 +101,7 @@ fn settings() -> Settings {
         token_marks_per_application: 100,
         revocations_per_minute: 600,
         assertion_lifetime: 300,
+        limits: PerMinute::default(),
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     }
@@ -124,7 +130,7 @@ impl<S: Store + Clone> TestApp<S> {
         });
         let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
-        TestApp { clock, store, journal, keys, engine, router }
+        TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), router }
     }
 
     /// Sends a request as it is.
@@ -145,8 +151,8 @@ impl<S: Store + Clone> TestApp<S> {
     }
 
     /// What a listener would serve.
-    pub fn service(&self) -> Router {
-        self.router.clone()
+    pub fn service(&self) -> Front<Router, S, MemoryJournal> {
+        Front::new(self.router.clone(), Arc::clone(&self.engine), self.surroundings.clone())
     }
 
     /// Asks for a contact token as the trusted application, with that form.

@@ -83,10 +83,18 @@ fn throw_away_folder() -> Result<tempfile::TempDir, Failure> {
         .map_err(|error| Failure::unavailable(format_args!("no throw-away folder can be made: {error}")))
 }
 
-/// The defaults: a demo does not depend on what the environment configures, and its logs are few.
+/// The defaults: a demo does not depend on what the environment configures, and its logs are few. Whoever tries
+/// it out does so from one address, with wrong secrets too, and as fast as they like.
 fn config(listen: SocketAddr, data: &Path) -> Result<Config, Failure> {
     let flags = Flags { config: None, data: Some(data.to_owned()), listen: Some(listen) };
-    let quiet = [("PROCURA_LOG__LEVEL".into(), "warn".into())];
+    let quiet = [
+        ("PROCURA_LOG__LEVEL", "warn"),
+        ("PROCURA_LIMITS__REQUESTS_PER_ADDRESS_PER_MINUTE", "0"),
+        ("PROCURA_LIMITS__FAILED_PROOFS_PER_ADDRESS_PER_MINUTE", "0"),
+        ("PROCURA_LIMITS__REQUESTS_PER_APPLICATION_PER_MINUTE", "0"),
+        ("PROCURA_LIMITS__CONTACTS_PER_APPLICATION_PER_HOUR", "0"),
+    ];
+    let quiet = quiet.map(|(name, value)| (name.into(), value.into()));
     let values = crate::config::read(&flags, quiet).map_err(Failure::usage)?;
     values.config().map_err(Failure::usage)
 }

@@ -48,7 +48,13 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
         let server = installation.bind().await?.start().await?;
         let (base_url, issuer) = (server.base_url(), server.issuer());
         match Form::json_if(json) {
-            Form::Json => output::json_line(&json!({ "base_url": base_url, "issuer": issuer }))?,
+            Form::Json => {
+                let mut told = json!({ "base_url": base_url, "issuer": issuer });
+                if let Some(url) = server.metrics_url() {
+                    told["metrics_url"] = url.into();
+                }
+                output::json_line(&told)?;
+            }
             Form::Text => output::line(&format!("serving at {base_url} as {issuer}"))?,
         }
         server.until_stopped().await

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use procura_http::forward_auth::{
-    Callers, ClientPlace, Methods, Need, Network, Pattern, Policy, Rule, Source,
-};
+use procura_http::forward_auth::{Callers, ClientPlace, Methods, Need, Pattern, Policy, Rule, Source};
+use procura_http::network::{InvalidNetwork, Network};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::permission::Permission;
 use toml::Spanned;
@@ -117,10 +116,7 @@ fn client_place(found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result<Clien
 }
 
 fn network(found: &Found<'_>) -> Result<Network, ConfigError> {
-    found
-        .text()?
-        .parse()
-        .map_err(|why: procura_http::forward_auth::InvalidNetwork| found.wrong(&why.to_string()))
+    found.text()?.parse().map_err(|why: InvalidNetwork| found.wrong(&why.to_string()))
 }
 
 fn rule(found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result<Rule, ConfigError> {

@@ -11,11 +11,13 @@ pub(crate) mod reference;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use http::Uri;
 use procura_client::Issuer;
 use procura_http::forward_auth::Policy;
+use procura_http::network::{InvalidNetwork, Network};
 
 use reference::{Default, Kind, SETTINGS, Setting};
 
@@ -42,6 +44,10 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// What is logged.
     pub(crate) log: Log,
+    /// Where metrics are answered.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// What is traced, if anything is.
+    pub(crate) tracing: Option<Tracing>,
     /// What proxies may let through.
     pub(crate) forward_auth: Vec<Policy>,
 }
@@ -85,7 +91,7 @@ pub(crate) struct Journal {
 }
 
 /// `[limits]`; the names say the units.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) header_bytes: usize,
@@ -97,6 +103,20 @@ pub(crate) struct Limits {
     pub(crate) drain_seconds: u64,
     pub(crate) token_marks_per_application: u32,
     pub(crate) revocations_per_minute: u32,
+    pub(crate) requests_per_address_per_minute: u32,
+    pub(crate) failed_proofs_per_address_per_minute: u32,
+    pub(crate) requests_per_application_per_minute: u32,
+    pub(crate) contacts_per_application_per_hour: u32,
+    pub(crate) trusted_proxies: Vec<Network>,
+}
+
+/// `[tracing]` with an endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracing {
+    /// Where spans are sent.
+    pub(crate) otlp_endpoint: String,
+    /// Of so many requests one is traced.
+    pub(crate) one_in: u64,
 }
 
 /// `[log]`.
@@ -261,10 +281,23 @@ impl Values {
                 drain_seconds: whole("limits.drain_seconds")?,
                 token_marks_per_application: number("limits.token_marks_per_application")?,
                 revocations_per_minute: number("limits.revocations_per_minute")?,
+                requests_per_address_per_minute: number("limits.requests_per_address_per_minute")?,
+                failed_proofs_per_address_per_minute: number("limits.failed_proofs_per_address_per_minute")?,
+                requests_per_application_per_minute: number("limits.requests_per_application_per_minute")?,
+                contacts_per_application_per_hour: number("limits.contacts_per_application_per_hour")?,
+                trusted_proxies: networks(self.text("limits.trusted_proxies").unwrap_or_default())
+                    .map_err(|_| ConfigError::absent("limits.trusted_proxies"))?,
             },
             log: Log {
                 level: text("log.level")?.to_owned(),
                 format: if text("log.format")? == "json" { LogFormat::Json } else { LogFormat::Text },
+            },
+            metrics: self.text("metrics.listen").and_then(|address| address.parse().ok()),
+            tracing: match self.text("tracing.otlp_endpoint") {
+                None => None,
+                Some(endpoint) => {
+                    Some(Tracing { otlp_endpoint: endpoint.to_owned(), one_in: whole("tracing.one_in")? })
+                }
             },
             forward_auth: self.forward_auth.iter().map(|told| told.policy.clone()).collect(),
         })
@@ -311,8 +344,31 @@ fn check(kind: Kind, text: &str) -> Result<(), String> {
             "must be error, warn, info, debug or trace, or a list such as info,procura_storage=debug"
                 .to_owned()
         }),
+        Kind::Networks => {
+            networks(text).map(drop).map_err(|(word, why)| format!("has {word:?}, which {why}"))
+        }
+        Kind::Endpoint => check_endpoint(text),
         Kind::OneOf(words) if words.contains(&text) => Ok(()),
         Kind::OneOf(words) => Err(format!("must be one of: {}", words.join(", "))),
+    }
+}
+
+/// Addresses and networks between spaces; the word that is none, and why.
+fn networks(text: &str) -> Result<Vec<Network>, (&str, InvalidNetwork)> {
+    text.split_whitespace().map(|word| word.parse().map_err(|why| (word, why))).collect()
+}
+
+/// Spans tell who asked for what and when: only over TLS, or to this machine.
+fn check_endpoint(text: &str) -> Result<(), String> {
+    let wrong =
+        || "must be an https URL, or an http one on loopback, for instance http://127.0.0.1:4318/v1/traces";
+    let url: Uri = text.parse().map_err(|_| wrong().to_owned())?;
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match url.scheme_str() {
+        Some("https") if !host.is_empty() => Ok(()),
+        Some("http") if is_here => Ok(()),
+        _ => Err(wrong().to_owned()),
     }
 }
 
@@ -337,6 +393,8 @@ mod tests {
         let budget = (config.limits.token_marks_per_application, config.limits.revocations_per_minute);
         assert_eq!(budget, (10_000, 600));
         assert!(config.data.is_none() && config.issuer.is_none());
+        assert!(config.metrics.is_none() && config.tracing.is_none());
+        assert!(config.limits.trusted_proxies.is_empty());
     }
 
     #[test]
@@ -344,6 +402,25 @@ mod tests {
         for setting in SETTINGS {
             let (Default::Toml(text) | Default::Absent(text)) = setting.default;
             assert_eq!(check(setting.kind, text.trim_matches('"')), Ok(()), "{}", setting.path);
+        }
+    }
+
+    #[test]
+    fn proxies_and_collectors_are_checked_when_they_are_read() {
+        for good in ["", "10.0.0.0/8", " 192.0.2.1  2001:db8::/32 "] {
+            assert_eq!(check(Kind::Networks, good), Ok(()), "{good}");
+        }
+        let told = check(Kind::Networks, "10.0.0.0/8 10.0.0.1/8").unwrap_err();
+        assert!(told.starts_with("has \"10.0.0.1/8\", which has bits"), "{told}");
+        for good in
+            ["https://collector.example/v1/traces", "http://127.0.0.1:4318/v1/traces", "http://[::1]:1/"]
+        {
+            assert_eq!(check(Kind::Endpoint, good), Ok(()), "{good}");
+        }
+        for bad in
+            ["http://collector.example/v1/traces", "127.0.0.1:4318", "ftp://127.0.0.1/", "https://", ""]
+        {
+            assert!(check(Kind::Endpoint, bad).is_err(), "{bad}");
         }
     }
 

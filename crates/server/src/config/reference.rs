@@ -37,6 +37,10 @@ pub(crate) enum Kind {
     },
     /// A filter of the log.
     Filter,
+    /// Addresses and networks, separated by spaces.
+    Networks,
+    /// Where an OpenTelemetry collector takes what it is sent.
+    Endpoint,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -68,6 +72,8 @@ pub(crate) const TABLES: &[Table] = &[
     Table { name: "journal", about: "The record of every issue, refusal and change." },
     Table { name: "limits", about: "What one caller, and all together, may take." },
     Table { name: "log", about: "What is told on standard error." },
+    Table { name: "metrics", about: "What is measured, for Prometheus." },
+    Table { name: "tracing", about: "A span for each request, sent to an OpenTelemetry collector." },
 ];
 
 /// The longest that `tokens.lifetime` may be, in seconds. Marks are kept for as long, whatever is set.
@@ -223,6 +229,44 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Tokens that one application may revoke in a minute. Requests beyond them are answered with 429.",
     },
     Setting {
+        path: "limits.requests_per_address_per_minute",
+        kind: Kind::Whole { min: 0, max: 100_000_000 },
+        default: Default::Toml("60000"),
+        about: "Requests that one address may make in a minute, evenly, and as many at once after a quiet minute.\n\
+                An IPv6 address counts with its /64. Requests beyond are answered with 429 before they are read.\n\
+                Health and forward auth are not counted. 0 is no limit.",
+    },
+    Setting {
+        path: "limits.failed_proofs_per_address_per_minute",
+        kind: Kind::Whole { min: 0, max: 100_000_000 },
+        default: Default::Toml("60"),
+        about: "Wrong credentials that one address may send in a minute. Beyond them its credentials are not looked\n\
+                at, right ones neither: 429. Other addresses do not notice. 0 is no limit.",
+    },
+    Setting {
+        path: "limits.requests_per_application_per_minute",
+        kind: Kind::Whole { min: 0, max: 100_000_000 },
+        default: Default::Toml("60000"),
+        about: "Requests that one application may make in a minute, from wherever, once its credentials were right.\n\
+                0 is no limit.",
+    },
+    Setting {
+        path: "limits.contacts_per_application_per_hour",
+        kind: Kind::Whole { min: 0, max: 1_000_000 },
+        default: Default::Toml("10000"),
+        about: "Contacts that one application may ask for in an hour. Then those of this hour go on, others are\n\
+                answered with 429 until it is over, and the log tells it. It takes about 20 bytes for each. 0 is no\n\
+                limit.",
+    },
+    Setting {
+        path: "limits.trusted_proxies",
+        kind: Kind::Networks,
+        default: Default::Absent("10.0.0.0/8 192.0.2.1"),
+        about: "Addresses and networks of proxies whose Forwarded or X-Forwarded-For is believed, separated by\n\
+                spaces. The rightmost address that is none of them is the caller. Behind a proxy that is not named\n\
+                here all callers count as one.",
+    },
+    Setting {
         path: "log.level",
         kind: Kind::Filter,
         default: Default::Toml("\"info\""),
@@ -233,6 +277,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::OneOf(&["text", "json"]),
         default: Default::Toml("\"text\""),
         about: "text for people, json for programs: one object a line.",
+    },
+    Setting {
+        path: "metrics.listen",
+        kind: Kind::Address,
+        default: Default::Absent("127.0.0.1:9464"),
+        about: "Where /metrics is answered, to anyone and in plain HTTP: keep it away from callers. Without it\n\
+                nothing listens.",
+    },
+    Setting {
+        path: "tracing.otlp_endpoint",
+        kind: Kind::Endpoint,
+        default: Default::Absent("http://127.0.0.1:4318/v1/traces"),
+        about: "Where spans are sent, as OTLP over HTTP in protobuf: an https URL, or http on loopback. Without it\n\
+                nothing is sent.",
+    },
+    Setting {
+        path: "tracing.one_in",
+        kind: Kind::Whole { min: 1, max: 1_000_000 },
+        default: Default::Toml("1"),
+        about: "Of so many requests one is traced.",
     },
 ];
 
@@ -298,7 +362,7 @@ fn range(kind: Kind) -> Option<String> {
     match kind {
         Kind::Whole { min, max } => Some(format!("From {min} to {max}.")),
         Kind::OneOf(words) => Some(format!("One of: {}.", words.join(", "))),
-        Kind::Issuer | Kind::Path | Kind::Address | Kind::Filter => None,
+        Kind::Issuer | Kind::Path | Kind::Address | Kind::Filter | Kind::Networks | Kind::Endpoint => None,
     }
 }
 

@@ -5,12 +5,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
+use procura_http::Front;
+use procura_http::callers::TrustedProxies;
 use procura_http::connection::Drain;
+use procura_http::front::{Observer, Surroundings};
 use procura_http::limits::Limits;
 use procura_http::listener::{self, Listener};
 use procura_jose::{Random as _, RsaPool, SystemRandom};
 use procura_protocol::ids::ResourceId;
+use procura_protocol::paths;
 use procura_storage::directory::{Follower, Following, LiveDirectory, Source, Step, connect_reader};
 use procura_storage::journal::{DiskJournal, JournalError, RealDisk};
 use procura_storage::keys::LiveKeys;
@@ -29,9 +34,11 @@ use super::failure::{journal_failed, key_failed, store_failed, whole};
 use super::installation::{Installation, set_built_in};
 use super::{journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
+use crate::telemetry;
+use crate::telemetry::spans::Spans;
 
 /// The engine of this server.
-pub(super) type ThisEngine = Engine<ServingDirectory, DiskJournal>;
+pub(crate) type ThisEngine = Engine<ServingDirectory, DiskJournal>;
 
 /// A command may hold the journal for as long as it brings its changes over.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +49,7 @@ pub(crate) struct Bound {
     installation: Installation,
     journal: DiskJournal,
     listener: Listener,
+    metrics: Option<Listener>,
     address: SocketAddr,
     issuer: String,
     resource: ResourceId,
@@ -51,10 +59,11 @@ impl Installation {
     /// Binds the configured address, opens the journal, and settles issuer and built-in resource. Nothing
     /// is written to the directory before the journal was found to go with it.
     pub(crate) async fn bind(self) -> Result<Bound, Failure> {
-        let wanted = self.config.listen;
-        let failed = |error| Failure::unavailable(format_args!("{wanted} can't be listened on: {error}"));
-        let listener = listener::bind(wanted).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (listener, address) = listen(self.config.listen).await?;
+        let metrics = match self.config.metrics {
+            Some(wanted) => Some(listen(wanted).await?.0),
+            None => None,
+        };
         let issuer = self.config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
         let journal = open_journal(&self).await?;
         let store = &self.store;
@@ -62,7 +71,7 @@ impl Installation {
         let resource = set_built_in(store, self.context(), &issuer).await?;
         store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
         self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
-        Ok(Bound { installation: self, journal, listener, address, issuer, resource })
+        Ok(Bound { installation: self, journal, listener, metrics, address, issuer, resource })
     }
 }
 
@@ -84,7 +93,7 @@ impl Bound {
 
     /// Brings over what was changed so far, loads the directory and begins to serve.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
-        let Bound { mut installation, journal, listener, address, issuer, resource } = self;
+        let Bound { mut installation, journal, listener, metrics, address, issuer, resource } = self;
         let stop = match installation.stop.take() {
             Some(stop) => stop,
             None => process::stop_signal()?,
@@ -103,11 +112,19 @@ impl Bound {
         let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), policies)
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
+        let (surroundings, spans) = surroundings(&installation)?;
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
-        let served = tokio::spawn(listener.serve(routes, limits, drain, stop));
+        let metrics_address = metrics.and_then(|listener| {
+            let write = telemetry::metrics::writer(Arc::clone(&engine), Arc::clone(&surroundings.metrics));
+            serve_metrics(&mut tasks, listener, write)
+        });
+        let listener = listener.counted(Arc::clone(&surroundings.metrics.connections));
+        let front = Front::new(routes, Arc::clone(&engine), surroundings);
+        let served = tokio::spawn(listener.serve(front, limits, drain, stop));
         tracing::info!(%address, issuer, "serving");
-        Ok(Running { installation, engine, following, tasks, served, address, issuer, resource })
+        let telemetry = Telemetry { metrics_address, spans };
+        Ok(Running { installation, engine, following, tasks, served, address, issuer, resource, telemetry })
     }
 }
 
@@ -121,12 +138,24 @@ pub(crate) struct Running {
     address: SocketAddr,
     issuer: String,
     resource: ResourceId,
+    telemetry: Telemetry,
+}
+
+/// How it is watched.
+struct Telemetry {
+    metrics_address: Option<SocketAddr>,
+    spans: Option<Arc<Spans>>,
 }
 
 impl Running {
     /// Where it listens.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where metrics are answered, if they are.
+    pub(crate) fn metrics_url(&self) -> Option<String> {
+        self.telemetry.metrics_address.map(|address| format!("http://{address}{}", paths::METRICS))
     }
 
     /// The name in its tokens.
@@ -141,13 +170,16 @@ impl Running {
 
     /// Serves until a signal comes, then finishes what was accepted and closes the journal.
     pub(crate) async fn until_stopped(self) -> Outcome {
-        let Running { installation, engine, following, mut tasks, served, .. } = self;
+        let Running { installation, engine, following, mut tasks, served, telemetry, .. } = self;
         let ended = served.await;
         tasks.shutdown().await;
         upkeep::record_failures(&engine, &installation).await;
         let stopped = tokio::task::spawn_blocking(move || {
             drop(following);
             engine.journal().stop();
+            if let Some(spans) = telemetry.spans {
+                spans.stop();
+            }
         });
         let stopped = stopped.await;
         tracing::info!("stopped");
@@ -162,6 +194,42 @@ impl Running {
             }
         }
     }
+}
+
+async fn listen(wanted: SocketAddr) -> Result<(Listener, SocketAddr), Failure> {
+    let failed = |error| Failure::unavailable(format_args!("{wanted} can't be listened on: {error}"));
+    let listener = listener::bind(wanted).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// What the front is given, and the spans to stop at the end.
+fn surroundings(installation: &Installation) -> Result<(Surroundings, Option<Arc<Spans>>), Failure> {
+    let clock = installation.clock.clone() as Arc<dyn procura_store::Clock>;
+    let tracing = installation.config.tracing.as_ref();
+    let spans = tracing.map(|tracing| Spans::begin(tracing, clock).map(Arc::new)).transpose()?;
+    let surroundings = Surroundings {
+        proxies: TrustedProxies(installation.config.limits.trusted_proxies.clone()),
+        metrics: Arc::default(),
+        observer: spans.clone().map(|spans| spans as Arc<dyn Observer>),
+    };
+    Ok((surroundings, spans))
+}
+
+/// A listener of its own, whose few callers are the operator's. It goes on while others drain, so that the end
+/// can be watched, and ends with `tasks`.
+fn serve_metrics(
+    tasks: &mut JoinSet<()>,
+    listener: Listener,
+    write: impl Fn() -> String + Clone + Send + Sync + 'static,
+) -> Option<SocketAddr> {
+    let address = listener.local_addr().ok();
+    let limits = Limits { connections: 64, ..Limits::default() };
+    let routes = procura_http::metrics::router(write);
+    tasks.spawn(async move {
+        listener.serve(routes, limits, Drain::new(), std::future::pending()).await;
+    });
+    address
 }
 
 async fn open_journal(installation: &Installation) -> Result<DiskJournal, Failure> {
@@ -233,13 +301,20 @@ async fn engine(
     issuer: &str,
 ) -> Result<ThisEngine, Failure> {
     let key = installation.keeper().unknown_input_key(&SystemRandom).await;
+    let limits = &installation.config.limits;
     let settings = Settings {
         issuer: issuer.into(),
         lifetime: i64::try_from(installation.config.tokens.lifetime).unwrap_or(i64::MAX),
         longest_lifetime: super::LONGEST_LIFETIME,
-        token_marks_per_application: installation.config.limits.token_marks_per_application,
-        revocations_per_minute: installation.config.limits.revocations_per_minute,
         assertion_lifetime: i64::try_from(installation.config.tokens.assertion_lifetime).unwrap_or(i64::MAX),
+        token_marks_per_application: limits.token_marks_per_application,
+        revocations_per_minute: limits.revocations_per_minute,
+        limits: PerMinute {
+            requests_per_address: limits.requests_per_address_per_minute,
+            failed_proofs_per_address: limits.failed_proofs_per_address_per_minute,
+            requests_per_application: limits.requests_per_application_per_minute,
+            contacts_per_application_per_hour: limits.contacts_per_application_per_hour,
+        },
         max_access_token_bytes: installation.config.tokens.max_access_token_bytes,
         asked_for_key: key.map_err(|error| key_failed(&error))?,
     };
@@ -259,7 +334,7 @@ async fn record_start(engine: &ThisEngine, installation: &Installation, version:
 }
 
 fn limits(installation: &Installation) -> Limits {
-    let limits = installation.config.limits;
+    let limits = &installation.config.limits;
     Limits {
         header_bytes: limits.header_bytes,
         header_count: limits.headers,

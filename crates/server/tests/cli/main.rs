@@ -9,8 +9,10 @@ mod demo;
 mod help;
 mod import;
 mod init;
+mod metrics;
 mod record;
 mod revoke;
 mod serve;
 #[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;
+mod tracing;

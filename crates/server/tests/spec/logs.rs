@@ -8,13 +8,36 @@ use procura_testkit::app::basic;
 use procura_testkit::journal::Mode;
 use procura_testkit::world::{APPLICATION, CONTACT, SECRET};
 use procura_testkit::{TestApp, World};
+use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
 
 use crate::support::{asking, asking_as_nobody, contact_path, list, with_form, without_body};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// From now on, on this thread, until what it gives back is dropped.
+    pub(crate) fn begin(&self, level: LevelFilter) -> (Dispatch, DefaultGuard) {
+        // Were there one subscriber alone, a place in the code that another test's thread comes to first would
+        // be asked of that thread, which has none, and would be silent from then on.
+        let another = Dispatch::new(tracing_subscriber::registry());
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        (another, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// What was logged so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -29,15 +52,7 @@ impl Write for Captured {
 #[tokio::test]
 async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_caller_wrote() {
     let captured = Captured::default();
-    let writer = captured.clone();
-    // Were there one subscriber alone, a place in the code that another test's thread comes to first would be
-    // asked of that thread, which has none, and would be silent from then on.
-    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _while_this_test_runs = tracing::subscriber::set_default(subscriber);
+    let _while_this_test_runs = captured.begin(LevelFilter::TRACE);
 
     let app = TestApp::new(&World::default());
     let mut answers = vec![app.token().await, list(&app, "").await];
@@ -63,7 +78,7 @@ async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_call
     app.clock.move_wall(60_000);
     answers.push(app.token().await);
 
-    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let log = captured.text();
     assert!(log.contains("answered 503"), "causes are told: {log}");
     for never in ["hunter2", SECRET, "eyJ", "Basic "] {
         assert!(!log.contains(never), "{never} in {log}");

@@ -14,6 +14,7 @@ mod algorithms;
 mod availability;
 mod bad_input;
 mod contract_1_answer;
+mod contract_1_limits;
 mod contract_1_order;
 mod contract_1_refusals;
 mod contract_1_request;

@@ -172,6 +172,11 @@ impl<D: Disk> DiskJournal<D> {
         self.shared.queue().accepts(class)
     }
 
+    /// How many records wait for the disk.
+    pub fn waiting(&self) -> usize {
+        self.shared.queue().waiting
+    }
+
     /// What was done since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics

@@ -132,6 +132,7 @@ impl<D: Disk> Worker<'_, D> {
                 let end = self.core.end();
                 shared.last_seq.store(end.seq, Ordering::Release);
                 shared.last_change.store(end.last_change, Ordering::Release);
+                shared.metrics.syncs.add(took);
                 shared.metrics.last_sync_nanos.store(took.as_nanos() as u64, Ordering::Relaxed);
                 Outcome::Durable
             }

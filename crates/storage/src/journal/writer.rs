@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use procura_protocol::time::UnixMillis;
+use procura_store::histogram::Histogram;
 
 use super::disk::{Disk, SyncSite};
 use super::error::{Damage, DamageKind, JournalError};
@@ -95,6 +96,8 @@ pub struct Metrics {
     pub heads: AtomicU64,
     /// How long the last write with its sync took, in nanoseconds.
     pub last_sync_nanos: AtomicU64,
+    /// How long writes with their syncs took.
+    pub syncs: Histogram,
 }
 
 /// Appends batches to a journal, one at a time.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use procura_engine::application_auth::{AuthenticatedApplication, Evidence, Presented};
 use procura_engine::contact_token::ContactTokenError;
+use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
 use procura_jose::{Algorithm, SystemRandom};
 use procura_protocol::application_auth::AuthMethod;
@@ -63,6 +64,7 @@ fn engine(world: &World) -> Alone {
         token_marks_per_application: 100,
         revocations_per_minute: 600,
         assertion_lifetime: 300,
+        limits: PerMinute::default(),
         max_access_token_bytes: 7_000,
         asked_for_key: Zeroizing::new([9; 32]),
     };
@@ -154,7 +156,7 @@ fn presented(id: &'static str, secret: &str) -> Evidence<'static> {
     let presented =
         Presented::Secret { id: Cow::Borrowed(id), secret, method: AuthMethod::ClientSecretBasic };
     let endpoint = paths::TOKEN_FOR_CONTACT;
-    Evidence { presented, certificates: &[], endpoint, path: endpoint }
+    Evidence { presented, certificates: &[], endpoint, path: endpoint, from: None }
 }
 
 /// A world with one contact for each way in which the rule refuses, all with ids of one length and, but

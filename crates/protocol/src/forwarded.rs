@@ -1,0 +1,376 @@
+//! What proxies say about where a request came from: `Forwarded` (RFC 7239) and `X-Forwarded-For`.
+//!
+//! Each proxy adds who spoke to it at the right end, so a list is only as good as whoever wrote its last
+//! entry, and is read from there ([`caller`]). The readers are strict: a list of which any part can't be
+//! read is no list, because two readers would not agree on it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use thiserror::Error;
+
+/// No chain of proxies is longer.
+pub const MAX_HOPS: usize = 32;
+
+/// Bytes of all values together that are read.
+const MAX_BYTES: usize = 4096;
+
+/// Who spoke to a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// An address; an IPv4 one that was written as IPv6 is IPv4 here. Its port is forgotten.
+    Address(IpAddr),
+    /// `unknown`, a name that means something to that proxy alone, or nothing (RFC 7239 6.2, 6.3).
+    Hidden,
+}
+
+/// A list that can't be read as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the list of forwarding proxies can't be read")]
+pub struct Malformed;
+
+/// Reads the values of all `Forwarded` fields, in their order (RFC 7239 4).
+///
+/// # Errors
+///
+/// [`Malformed`] when any byte of it is against the grammar, a parameter is repeated in one element, or
+/// there are more than [`MAX_HOPS`].
+pub fn read_forwarded<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Hop>, Malformed> {
+    let mut hops = Vec::new();
+    let mut left = MAX_BYTES;
+    for value in values {
+        left = left.checked_sub(value.len()).ok_or(Malformed)?;
+        let mut reader = Reader(value);
+        loop {
+            push(&mut hops, reader.element()?)?;
+            match reader.take() {
+                None => break,
+                Some(b',') => {}
+                Some(_) => return Err(Malformed),
+            }
+        }
+    }
+    Ok(hops)
+}
+
+/// Reads the values of all `X-Forwarded-For` fields, in their order: addresses, with or without a port,
+/// between commas.
+///
+/// # Errors
+///
+/// [`Malformed`] when an entry is neither an address nor `unknown`, or there are more than [`MAX_HOPS`].
+pub fn read_x_forwarded_for<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Hop>, Malformed> {
+    let mut hops = Vec::new();
+    let mut left = MAX_BYTES;
+    for value in values {
+        left = left.checked_sub(value.len()).ok_or(Malformed)?;
+        for entry in value.split(|byte| *byte == b',') {
+            let entry = std::str::from_utf8(entry).map_err(|_| Malformed)?.trim_matches([' ', '\t']);
+            // What proxies write here has no grammar of its own: IPv6 stands bare or in brackets.
+            let bare = entry.parse::<Ipv6Addr>().map(|address| Hop::Address(canonical(address.into())));
+            push(&mut hops, bare.or_else(|_| node(entry, false))?)?;
+        }
+    }
+    Ok(hops)
+}
+
+/// Who asks, when `peer` did and told these hops: the rightmost address that is not trusted to tell.
+///
+/// A hop that is hidden counts as whoever told it. When all are trusted, it is the one furthest away.
+pub fn caller(peer: IpAddr, hops: &[Hop], is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    let mut caller = canonical(peer);
+    for hop in hops.iter().rev() {
+        match hop {
+            Hop::Address(address) if is_trusted(caller) => caller = *address,
+            _ => break,
+        }
+    }
+    caller
+}
+
+/// An IPv4 address that is written as IPv6 is IPv4.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+fn push(hops: &mut Vec<Hop>, hop: Hop) -> Result<(), Malformed> {
+    if hops.len() == MAX_HOPS {
+        return Err(Malformed);
+    }
+    hops.push(hop);
+    Ok(())
+}
+
+/// `node` of RFC 7239 6; names of a proxy's own only where the grammar has them.
+fn node(text: &str, may_be_obfuscated: bool) -> Result<Hop, Malformed> {
+    let (name, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (inside, port) = rest.split_once(']').ok_or(Malformed)?;
+            (inside.parse::<Ipv6Addr>().map(IpAddr::V6).map(Hop::from).map_err(|_| Malformed)?, port)
+        }
+        None => {
+            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            let address = name.parse::<Ipv4Addr>().map(IpAddr::V4).map(Hop::from);
+            let is_hidden = name.eq_ignore_ascii_case("unknown") || may_be_obfuscated && is_obfuscated(name);
+            (address.or(if is_hidden { Ok(Hop::Hidden) } else { Err(Malformed) })?, port)
+        }
+    };
+    let port_fits = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some(port) => {
+            let digits = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+            digits || may_be_obfuscated && is_obfuscated(port)
+        }
+    };
+    if port_fits { Ok(name) } else { Err(Malformed) }
+}
+
+impl From<IpAddr> for Hop {
+    fn from(address: IpAddr) -> Hop {
+        Hop::Address(canonical(address))
+    }
+}
+
+/// `obfnode` and `obfport` (RFC 7239 6.3).
+fn is_obfuscated(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    text.strip_prefix('_').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(allowed))
+}
+
+/// What is left of one field's value.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.0.first().copied()
+    }
+
+    fn take(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn while_(&mut self, holds: impl Fn(u8) -> bool) -> &'a [u8] {
+        let end = self.0.iter().position(|byte| !holds(*byte)).unwrap_or(self.0.len());
+        let (taken, rest) = self.0.split_at(end);
+        self.0 = rest;
+        taken
+    }
+
+    fn space(&mut self) {
+        self.while_(|byte| byte == b' ' || byte == b'\t');
+    }
+
+    /// `forwarded-element`, up to the comma or the end.
+    fn element(&mut self) -> Result<Hop, Malformed> {
+        let mut hop = None;
+        let mut names: Vec<&[u8]> = Vec::new();
+        self.space();
+        while !matches!(self.peek(), None | Some(b',')) {
+            if self.peek() == Some(b';') {
+                self.take();
+                continue;
+            }
+            let name = self.while_(is_token);
+            let repeated = names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            if name.is_empty() || repeated || self.take() != Some(b'=') {
+                return Err(Malformed);
+            }
+            names.push(name);
+            let value = self.value()?;
+            if name.eq_ignore_ascii_case(b"for") {
+                hop = Some(node(&value, true)?);
+            }
+            if !matches!(self.peek(), Some(b';')) {
+                self.space();
+                break;
+            }
+        }
+        if !matches!(self.peek(), None | Some(b',')) {
+            return Err(Malformed);
+        }
+        Ok(hop.unwrap_or(Hop::Hidden))
+    }
+
+    /// A token, or a quoted string without its quotes (RFC 9110 5.6).
+    fn value(&mut self) -> Result<String, Malformed> {
+        if self.peek() != Some(b'"') {
+            let token = self.while_(is_token);
+            return match std::str::from_utf8(token) {
+                Ok(token) if !token.is_empty() => Ok(token.to_owned()),
+                _ => Err(Malformed),
+            };
+        }
+        self.take();
+        let mut text = String::new();
+        loop {
+            let byte = match self.take().ok_or(Malformed)? {
+                b'"' => return Ok(text),
+                b'\\' => self.take().ok_or(Malformed)?,
+                byte => byte,
+            };
+            // What is beyond ASCII has no place in a node, a scheme or a host.
+            if !(byte == b'\t' || (0x20..0x7f).contains(&byte)) {
+                return Err(Malformed);
+            }
+            text.push(char::from(byte));
+        }
+    }
+}
+
+/// `tchar` (RFC 9110 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn forwarded(value: &str) -> Result<Vec<Hop>, Malformed> {
+        read_forwarded([value.as_bytes()])
+    }
+
+    fn x_forwarded_for(value: &str) -> Result<Vec<Hop>, Malformed> {
+        read_x_forwarded_for([value.as_bytes()])
+    }
+
+    fn at(text: &str) -> Hop {
+        Hop::Address(text.parse().unwrap())
+    }
+
+    #[test]
+    fn the_examples_of_the_rfc_are_read() {
+        for (value, hops) in [
+            ("for=\"_gazonk\"", vec![Hop::Hidden]),
+            ("For=\"[2001:db8:cafe::17]:4711\"", vec![at("2001:db8:cafe::17")]),
+            ("for=192.0.2.60;proto=http;by=203.0.113.43", vec![at("192.0.2.60")]),
+            ("for=192.0.2.43, for=198.51.100.17", vec![at("192.0.2.43"), at("198.51.100.17")]),
+            ("for=_hidden, for=_SEVKISEK", vec![Hop::Hidden, Hop::Hidden]),
+            ("for=unknown;by=_x", vec![Hop::Hidden]),
+            ("for=\"192.0.2.43:47011\"", vec![at("192.0.2.43")]),
+            ("proto=https;host=\"a \\\"b\\\", c\"", vec![Hop::Hidden]),
+            ("for=\"[::ffff:192.0.2.1]\"", vec![at("192.0.2.1")]),
+        ] {
+            assert_eq!(forwarded(value), Ok(hops), "{value}");
+        }
+        let two = read_forwarded([&b"for=192.0.2.1"[..], b"for=192.0.2.2"]);
+        assert_eq!(two, Ok(vec![at("192.0.2.1"), at("192.0.2.2")]));
+    }
+
+    #[test]
+    fn what_breaks_the_grammar_anywhere_makes_the_whole_list_unreadable() {
+        for value in [
+            "for",
+            "for=",
+            "for=192.0.2.1 proto=http",
+            "for = 192.0.2.1",
+            "for=192.0.2.1;for=192.0.2.2",
+            "for=192.0.2.1;FOR=192.0.2.2",
+            "for=\"192.0.2.1",
+            "for=2001:db8::1",
+            "for=\"2001:db8::1\"",
+            "for=[2001:db8::1]",
+            "for=\"[2001:db8::1%eth0]\"",
+            "for=192.0.2.01",
+            "for=192.0.2.256",
+            "for=\"192.0.2.1:\"",
+            "for=\"192.0.2.1:123456\"",
+            "for=\"192.0.2.1:x\"",
+            "for=_",
+            "for=example.com",
+            "for=192.0.2.1, for=x",
+            "for=x, for=192.0.2.1",
+            "=192.0.2.1",
+            "for=\"192.0.2.1\"x",
+            "host=\"\u{e9}\"",
+        ] {
+            assert_eq!(forwarded(value), Err(Malformed), "{value}");
+        }
+        for value in
+            ["", ",", "192.0.2.1,", "example.com", "192.0.2.1 192.0.2.2", "_x", "[::1", "::1]", "1.2.3.4:x"]
+        {
+            assert_eq!(x_forwarded_for(value), Err(Malformed), "{value}");
+        }
+    }
+
+    #[test]
+    fn addresses_with_and_without_ports_stand_in_the_unofficial_list() {
+        let hops =
+            x_forwarded_for("192.0.2.1, 2001:db8::1,[2001:db8::2] ,[2001:db8::3]:1,192.0.2.2:80,unknown");
+        let read = ["192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.2"].map(at);
+        assert_eq!(hops, Ok([&read[..], &[Hop::Hidden]].concat()));
+    }
+
+    #[test]
+    fn a_list_is_bounded() {
+        let most = vec!["192.0.2.1"; MAX_HOPS].join(",");
+        assert_eq!(x_forwarded_for(&most).map(|hops| hops.len()), Ok(MAX_HOPS));
+        assert_eq!(x_forwarded_for(&format!("{most},192.0.2.1")), Err(Malformed));
+        assert_eq!(forwarded(&format!("host={}", "a".repeat(MAX_BYTES))), Err(Malformed));
+    }
+
+    #[test]
+    fn the_rightmost_hop_that_is_not_trusted_is_the_caller() {
+        let proxy: IpAddr = "10.0.0.1".parse().unwrap();
+        let is_proxy = |address: IpAddr| address.to_string().starts_with("10.");
+        for (peer, told, expected) in [
+            ("192.0.2.9", "192.0.2.1", "192.0.2.9"),
+            ("10.0.0.1", "192.0.2.1", "192.0.2.1"),
+            ("10.0.0.1", "192.0.2.7, 192.0.2.1", "192.0.2.1"),
+            ("10.0.0.1", "192.0.2.1, 10.0.0.2", "192.0.2.1"),
+            ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("10.0.0.1", "192.0.2.1, unknown", "10.0.0.1"),
+            ("10.0.0.1", "192.0.2.1, unknown, 10.0.0.2", "10.0.0.2"),
+            ("::ffff:10.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ] {
+            let hops = x_forwarded_for(told).unwrap();
+            let found = caller(peer.parse().unwrap(), &hops, is_proxy);
+            assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer}: {told}");
+        }
+        assert_eq!(caller(proxy, &[], is_proxy), proxy);
+    }
+
+    fn address() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())),
+            any::<u128>().prop_map(|bits| IpAddr::V6(bits.into()))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(addresses in prop::collection::vec(address(), 1..MAX_HOPS)) {
+            let hops: Vec<_> = addresses.iter().copied().map(Hop::from).collect();
+            let plain = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            prop_assert_eq!(x_forwarded_for(&plain), Ok(hops.clone()));
+            let element = |address: &IpAddr| match address {
+                IpAddr::V4(address) => format!("for={address}"),
+                IpAddr::V6(address) => format!("for=\"[{address}]:1\""),
+            };
+            let official = addresses.iter().map(element).collect::<Vec<_>>().join(",");
+            prop_assert_eq!(forwarded(&official), Ok(hops));
+        }
+
+        #[test]
+        fn whatever_comes_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_forwarded([&bytes[..]]);
+            let _ = read_x_forwarded_for([&bytes[..]]);
+        }
+
+        #[test]
+        fn what_a_caller_puts_in_front_changes_nothing(
+            peer in any::<u32>(), told in address(), forged in "[ -~]{0,40}"
+        ) {
+            // One proxy, which adds the address that spoke to it.
+            let (peer, told) = (IpAddr::V4(peer.into()), told.to_canonical());
+            prop_assume!(peer != told);
+            let list = format!("{forged}, {told}");
+            if let Ok(hops) = x_forwarded_for(&list) {
+                prop_assert_eq!(caller(peer, &hops, |address| address == peer), told);
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+use std::net::IpAddr;
+
+use procura_protocol::forwarded::{Hop, MAX_HOPS, caller, read_forwarded, read_x_forwarded_for};
+
+/// What a proxy says about where a request came from, as either of the two fields.
+///
+/// What was read is written down again and read the same in both, is never longer than it may be, and whoever
+/// is not trusted is never passed over. Whether one of the two read it.
+pub fn forwarded(data: &[u8]) -> bool {
+    let read = [read_forwarded([data]), read_x_forwarded_for([data])];
+    for hops in read.iter().flatten() {
+        assert!(hops.len() <= MAX_HOPS, "more hops than there may be");
+        let text = |hop: &Hop| match hop {
+            Hop::Address(address) => address.to_string(),
+            Hop::Hidden => "unknown".to_owned(),
+        };
+        let plain = hops.iter().map(text).collect::<Vec<_>>().join(",");
+        let official = hops.iter().map(element).collect::<Vec<_>>().join(", ");
+        assert_eq!(read_x_forwarded_for([plain.as_bytes()]).as_ref(), Ok(hops), "{plain}");
+        assert_eq!(read_forwarded([official.as_bytes()]).as_ref(), Ok(hops), "{official}");
+        let peer = IpAddr::from([192, 0, 2, 99]);
+        assert_eq!(caller(peer, hops, |_| false), peer, "nobody was trusted");
+        let last = match hops.last() {
+            Some(Hop::Address(address)) => *address,
+            Some(Hop::Hidden) | None => peer,
+        };
+        if last != peer {
+            assert_eq!(caller(peer, hops, |address| address == peer), last, "the peer alone was trusted");
+        }
+    }
+    read.iter().any(Result::is_ok)
+}
+
+fn element(hop: &Hop) -> String {
+    match hop {
+        Hop::Address(IpAddr::V4(address)) => format!("for={address}"),
+        Hop::Address(IpAddr::V6(address)) => format!("FOR=\"[{address}]:443\";proto=https"),
+        Hop::Hidden => "by=_us;for=unknown".to_owned(),
+    }
+}

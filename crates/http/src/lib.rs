@@ -39,4 +39,4 @@ pub mod routes;
 pub mod tls;
 
 pub use answer::REFERENCE;
-pub use routes::{CannotServe, router};
+pub use routes::{CannotServe, Offer, router};

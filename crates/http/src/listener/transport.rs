@@ -19,8 +19,8 @@ pub enum Transport {
     Unix(UnixStream),
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send {}
-impl<Io: AsyncRead + AsyncWrite + Send> Stream for Io {}
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<Io: AsyncRead + AsyncWrite + Unpin> Stream for Io {}
 
 impl Transport {
     fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {

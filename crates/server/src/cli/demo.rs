@@ -94,7 +94,7 @@ async fn serve(config: Config, data: &Path, form: Form, thrown_away: bool) -> Ou
     let secrets = fill(&bound).await?;
     let server = bound.start().await?;
     let told = Told {
-        base_url: server.base_url(),
+        base_url: server.base_url().to_owned(),
         issuer: server.issuer().to_owned(),
         resource_id: server.resource_id(),
         secrets,

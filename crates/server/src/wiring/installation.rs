@@ -95,6 +95,11 @@ impl Installation {
         Ok(Installation { config, data, store, encryption, clock, stop, purpose, lock })
     }
 
+    /// The clock of all that is made.
+    pub(crate) fn clock(&self) -> &SystemClock {
+        &self.clock
+    }
+
     /// The server itself, now.
     pub(super) fn context(&self) -> ChangeContext {
         context(Actor::Server, &self.clock)

@@ -59,12 +59,17 @@ impl Files {
 
     /// Makes them all, over what is there. The CA's key is forgotten: nothing else is ever issued.
     pub(super) fn make(&self, now: UnixSeconds) -> Result<(), Failure> {
-        let failed = |error| Failure::unavailable(format_args!("{} can't be written: {error}", self.0.display()));
+        let failed =
+            |error| Failure::unavailable(format_args!("{} can't be written: {error}", self.0.display()));
         let made = make(now)
             .map_err(|error| Failure::unavailable(format_args!("certificates can't be made: {error}")))?;
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(failed)?;
         put(&self.ca(), &made.ca, 0o644).map_err(failed)?;
-        let pairs = [(self.server(), made.server), (self.partner(), made.partner), (self.self_signed(), made.self_signed)];
+        let pairs = [
+            (self.server(), made.server),
+            (self.partner(), made.partner),
+            (self.self_signed(), made.self_signed),
+        ];
         for (path, pair) in pairs {
             put(&path, &pair.certificate, 0o644).map_err(failed)?;
             put(&Files::key_of(&path), &pair.key, 0o600).map_err(failed)?;

@@ -121,8 +121,8 @@ impl Procura {
         command.current_dir(&self.folder).stdout(Stdio::piped());
         command.stderr(File::create(self.log()).map_err(|error| unusable(&self.folder, &error))?);
         let mut process = Tied::spawn("procura serve", &mut command)?;
-        match announced(&mut process) {
-            Ok(address) => Ok(Server { process, address }),
+        match ready(&mut process).and_then(|told| Ok((address_of(&told)?, told))) {
+            Ok((address, told)) => Ok(Server { process, address, listeners: listeners(&told) }),
             Err(why) => {
                 let said = process::tail(&self.log(), 40);
                 Err(Failure::wrong(format!("procura serve {why}; it said:\n{said}")))
@@ -135,12 +135,19 @@ impl Procura {
 pub(crate) struct Server {
     process: Tied,
     address: SocketAddr,
+    /// Each with the table of the configuration that it is of.
+    listeners: Vec<(String, SocketAddr)>,
 }
 
 impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for a table of the configuration.
+    pub(crate) fn listener(&self, table: &str) -> Option<SocketAddr> {
+        self.listeners.iter().find(|(of, _)| of == table).map(|(_, address)| *address)
     }
 
     /// Its number: every command in between has become it.
@@ -173,6 +180,11 @@ pub(crate) fn on_cores(program: &Path, cores: Option<&str>) -> Command {
 
 /// Reads the line with `base_url` that a server prints once it is ready.
 pub(crate) fn announced(process: &mut Tied) -> Result<SocketAddr, String> {
+    address_of(&ready(process)?)
+}
+
+/// Reads the line that a server prints once it is ready.
+fn ready(process: &mut Tied) -> Result<Value, String> {
     let (sender, lines) = mpsc::channel();
     if let Some(out) = process.child().stdout.take() {
         thread::spawn(move || {
@@ -183,7 +195,18 @@ pub(crate) fn announced(process: &mut Tied) -> Result<SocketAddr, String> {
         });
     }
     let line = lines.recv_timeout(READY).map_err(|_| "was not ready in time".to_owned())?;
-    let value: Value = serde_json::from_str(&line).map_err(|_| "ended before it was ready".to_owned())?;
+    serde_json::from_str(&line).map_err(|_| "ended before it was ready".to_owned())
+}
+
+fn listeners(told: &Value) -> Vec<(String, SocketAddr)> {
+    let listener = |told: &Value| {
+        let (_, address) = told["at"].as_str()?.split_once("://")?;
+        Some((told["table"].as_str()?.to_owned(), address.parse().ok()?))
+    };
+    told["listeners"].as_array().into_iter().flatten().filter_map(listener).collect()
+}
+
+fn address_of(value: &Value) -> Result<SocketAddr, String> {
     let base_url = value["base_url"].as_str().unwrap_or_default();
     let address = base_url.strip_prefix("http://").and_then(|address| address.parse().ok());
     address.ok_or_else(|| format!("is at {base_url:?}, which is no address"))

@@ -79,7 +79,6 @@ pub struct Metrics {
     routes: [OfRoute; Route::COUNT],
     /// Of listeners that were given it.
     pub connections: Arc<ConnectionCounts>,
-    handshakes: [AtomicU64; Handshake::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -94,16 +93,6 @@ impl Metrics {
         let at = STATUSES.iter().position(|known| *known == status.as_u16());
         of_route.answers[at.unwrap_or(STATUSES.len() - 1)].fetch_add(1, Ordering::Relaxed);
         of_route.took.add(took);
-    }
-
-    /// A handshake ended.
-    pub fn shook_hands(&self, how: Handshake) {
-        self.handshakes[how as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many ended so.
-    pub fn handshakes(&self, how: Handshake) -> u64 {
-        self.handshakes[how as usize].load(Ordering::Relaxed)
     }
 
     /// Answers of a route by status, where there were any; 0 stands for statuses that are not counted apart.
@@ -124,6 +113,7 @@ pub struct ConnectionCounts {
     open: AtomicUsize,
     accepted: AtomicU64,
     cut: [AtomicU64; PHASES.len()],
+    handshakes: [AtomicU64; Handshake::ALL.len()],
 }
 
 /// The phases in which connections are cut, with their names in metrics.
@@ -137,6 +127,16 @@ const PHASES: [(Phase, &str); 6] = [
 ];
 
 impl ConnectionCounts {
+    /// A handshake ended.
+    pub(crate) fn shook_hands(&self, how: Handshake) {
+        self.handshakes[how as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many ended so.
+    pub fn handshakes(&self, how: Handshake) -> u64 {
+        self.handshakes[how as usize].load(Ordering::Relaxed)
+    }
+
     pub(crate) fn opened(&self) {
         self.open.fetch_add(1, Ordering::Relaxed);
         self.accepted.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_jose::{Algorithm, Jwk, PrivateKey};
 use procura_protocol::application_auth::{AuthMethods, CLIENT_ASSERTION_TYPE};
 use procura_protocol::secret::Secret;
-use procura_store::records::{RegisteredKey, Registration};
+use procura_store::records::{CredentialNo, RegisteredKey, Registration};
 use serde_json::{Value, json};
 
 use crate::World;
@@ -41,7 +41,7 @@ impl AssertionKey {
 
     /// Its public half, as it stands in a registration.
     pub fn registered(&self) -> RegisteredKey {
-        RegisteredKey { jwk: json!(self.jwk()).to_string().into(), expires_at: None }
+        RegisteredKey { no: CredentialNo(1), jwk: json!(self.jwk()).to_string().into(), expires_at: None }
     }
 
     /// The header of an assertion that works.

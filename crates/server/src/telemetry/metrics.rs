@@ -154,7 +154,7 @@ impl Exposition {
             "phase",
             connections.cut(),
         )?;
-        let ended = Handshake::ALL.iter().map(|how| (how.name(), self.wire.handshakes(*how)));
+        let ended = Handshake::ALL.iter().map(|how| (how.name(), self.wire.connections.handshakes(*how)));
         families.counts("procura_tls_handshakes", "TLS handshakes, by how they ended.", "outcome", ended)
     }
 

@@ -10,7 +10,7 @@ use procura_http::connection::ClientCertificate;
 use procura_jose::digest::sha256;
 use procura_protocol::application_auth::{AuthMethods, CertificateSubject, SecondFactor};
 use procura_protocol::time::UnixSeconds;
-use procura_store::records::{RegisteredCertificate, Registration};
+use procura_store::records::{CredentialNo, RegisteredCertificate, Registration};
 use procura_testkit::app::basic;
 use procura_testkit::clock::BEGINNING;
 use procura_testkit::pki::rcgen::{BasicConstraints, CertificateParams, IsCa, SanType};
@@ -102,7 +102,7 @@ fn with_second_factor(registration: &mut Registration) {
 }
 
 fn entry(issued: &Issued, expires_at: Option<UnixSeconds>) -> RegisteredCertificate {
-    RegisteredCertificate { thumbprint: sha256(&issued.der), expires_at }
+    RegisteredCertificate { no: CredentialNo(1), thumbprint: sha256(&issued.der), expires_at }
 }
 
 /// A server that trusts these roots.

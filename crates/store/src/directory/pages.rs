@@ -57,10 +57,6 @@ impl<T: Clone> Pages<T> {
     pub(super) fn len(&self) -> usize {
         self.len
     }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.pages.iter().flatten().flat_map(|page| page.iter().flatten())
-    }
 }
 
 #[cfg(test)]

@@ -353,6 +353,7 @@ impl Claims {
             token_id: access_token_jti.as_str(),
             directory_version: caller.directory().version().0,
             mandates: &group_by_permissions(permitted),
+            bound_to: None,
         };
         Claims { id_token: id_token.to_json(), access_token: access_token.to_json() }
     }

@@ -25,6 +25,7 @@ pub mod application_auth;
 pub mod basic;
 pub mod claims;
 mod coded;
+pub mod confirmation;
 pub mod contact_token;
 pub mod contact_update;
 pub mod contacts;

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode;
 use procura_jose::digest::sha256;
 use procura_protocol::confirmation::CertificateThumbprint;
+use thiserror::Error;
 
 /// The certificate of which the caller proved, in the TLS handshake of this very connection, that it has the
 /// private key. Known by its digest alone: whether it is valid, and who issued it, does not matter here (RFC
@@ -76,6 +77,15 @@ impl CertificateFormat {
         [("rfc9440", CertificateFormat::Rfc9440), ("nginx-escaped-pem", CertificateFormat::NginxEscapedPem)];
 }
 
+/// A text that can't be the name of a header with a certificate; completes "it ...".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("must be the name of a header that holds nothing else")]
+pub struct InvalidCertificateHeader;
+
+/// Headers that hold something else.
+const TAKEN: [&str; 7] =
+    ["authorization", "procura-authorization", "x-contact-id", "host", "connection", "content-length", "cookie"];
+
 /// No certificate is longer than this many bytes, whatever a header holds.
 const LONGEST: usize = 16 * 1024;
 
@@ -83,6 +93,20 @@ impl CertificateHeader {
     /// A header of this name and format.
     pub fn new(name: HeaderName, format: CertificateFormat) -> CertificateHeader {
         CertificateHeader { name, format }
+    }
+
+    /// Reads the name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCertificateHeader`].
+    pub fn parse(
+        name: &str,
+        format: CertificateFormat,
+    ) -> Result<CertificateHeader, InvalidCertificateHeader> {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| InvalidCertificateHeader)?;
+        let is_taken = TAKEN.contains(&name.as_str());
+        if is_taken { Err(InvalidCertificateHeader) } else { Ok(CertificateHeader { name, format }) }
     }
 
     /// `Client-Cert` (RFC 9440 2.2).

@@ -128,7 +128,7 @@ mod sse;
 mod transport;
 
 pub use authority::{Authority, CheckedToken, OnBehalf};
-pub use certificate::{CertificateFormat, CertificateHeader, PeerCertificate};
+pub use certificate::{CertificateFormat, CertificateHeader, InvalidCertificateHeader, PeerCertificate};
 pub use check::{Guard, LEEWAY, Settings};
 pub use client_place::{ClientPlace, InvalidTemplate};
 pub use clock::{Clock, SystemClock};

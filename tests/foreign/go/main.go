@@ -37,6 +37,7 @@ type vectors struct {
 	Issuer, Audience, Realm string
 	Now                     int64
 	JWKS                    jose.JSONWebKeySet
+	Certificates            map[string]struct{ DER []byte }
 	Cases                   []vector
 	CutOff                  []vector `json:"cut_off"`
 }
@@ -45,8 +46,9 @@ type vector struct {
 	Name    string
 	Token   *string
 	Request struct {
-		Target  string
-		Headers [][2]string
+		Target      string
+		Headers     [][2]string
+		Certificate string
 	}
 	Route struct {
 		Permission *string
@@ -135,7 +137,8 @@ func outcome(guard *Guard, shared *vectors, c *vector) map[string]any {
 	if c.Route.Permission != nil {
 		route.Permission = *c.Route.Permission
 	}
-	acting, refused := guard.Check(query, header, shared.Now, route)
+	caller := Caller{Query: query, Header: header, Certificate: shared.Certificates[c.Request.Certificate].DER}
+	acting, refused := guard.Check(caller, shared.Now, route)
 	if refused != nil {
 		wellAnswered(refused, shared.Realm)
 		return map[string]any{

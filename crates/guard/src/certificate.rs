@@ -83,8 +83,15 @@ impl CertificateFormat {
 pub struct InvalidCertificateHeader;
 
 /// Headers that hold something else.
-const TAKEN: [&str; 7] =
-    ["authorization", "procura-authorization", "x-contact-id", "host", "connection", "content-length", "cookie"];
+const TAKEN: [&str; 7] = [
+    "authorization",
+    "procura-authorization",
+    "x-contact-id",
+    "host",
+    "connection",
+    "content-length",
+    "cookie",
+];
 
 /// No certificate is longer than this many bytes, whatever a header holds.
 const LONGEST: usize = 16 * 1024;

@@ -22,8 +22,8 @@ use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
 use crate::connection::read_body;
-use crate::preconditions::{if_match, is_known};
 use crate::own_guard::peer_certificate;
+use crate::preconditions::{if_match, is_known};
 use crate::routes::App;
 use crate::{answer, api_answer};
 

@@ -119,11 +119,14 @@
 //! The public API names types of `bytes`, `http` and `serde` and of the two crates below, `AccessToken` and
 //! its parts among them; a new foreign type in it is a decision. Features only add.
 
+mod aliases;
 mod answer;
 mod api;
 mod application;
 mod asking;
+mod assertion;
 mod clock;
+mod credentials;
 mod error;
 mod held;
 mod id_token;
@@ -152,6 +155,7 @@ pub use api::{
     parse_contacts_of_client_response,
 };
 pub use application::{Application, NarrowedToNothing, Page, TokenOptions};
+pub use assertion::{AssertionKey, InvalidAssertionKey, Signer, Signing, SigningError};
 pub use clock::{Clock, SystemClock};
 pub use error::{Blame, Error, ProtocolError};
 pub use id_token::{
@@ -171,8 +175,9 @@ pub use response::{PostTokenForContactResponse, Token, TokenType};
 pub use token_source::{DEFAULT_CAPACITY, SharedToken, TokenSource};
 pub use transport::{ResponseLimit, Transport, TransportError, TransportErrorKind};
 
-pub use procura_jose::{Jwks, JwtError, Random, SystemRandom};
+pub use procura_jose::{Algorithm, InvalidKeyId, Jwks, JwtError, KeyId, Random, SystemRandom};
 pub use procura_protocol::access_token::{AccessToken, Holder, Presence, TokenMandate};
+pub use procura_protocol::application_auth::AssertionAudience;
 pub use procura_protocol::ids::{ApplicationId, ClientId, ContactId, InvalidId, ResourceId};
 pub use procura_protocol::permission::{Permission, Permissions};
 pub use procura_protocol::secret::Secret;

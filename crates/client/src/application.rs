@@ -289,7 +289,7 @@ impl Application {
         token: &Token,
     ) -> Result<Request<Bytes>, ProtocolError> {
         let endpoint = metadata.revocation_endpoint()?;
-        let url = self.place(paths::REVOKE, endpoint, metadata.revocation_alias()?);
+        let url = self.place(paths::REVOKE, endpoint, metadata.revocation_alias())?;
         Ok(self.credentials.about_token((&url, endpoint), token))
     }
 
@@ -307,16 +307,22 @@ impl Application {
         token: &Token,
     ) -> Result<Request<Bytes>, ProtocolError> {
         let endpoint = metadata.introspection_endpoint()?;
-        let url = self.place(paths::INTROSPECT, endpoint, metadata.introspection_alias()?);
+        let url = self.place(paths::INTROSPECT, endpoint, metadata.introspection_alias())?;
         Ok(self.credentials.about_token((&url, endpoint), token))
     }
 
-    /// Where an endpoint of the metadata is for this application.
-    fn place(&self, path: &str, endpoint: &Uri, alias: Option<&Uri>) -> Uri {
+    /// Where an endpoint of the metadata is for this application. An alias that can't be trusted matters to
+    /// those alone who would follow it.
+    fn place(
+        &self,
+        path: &str,
+        endpoint: &Uri,
+        alias: Result<Option<&Uri>, ProtocolError>,
+    ) -> Result<Uri, ProtocolError> {
         match self.credentials.named() {
-            Some(base) => base.endpoint(path),
-            None if self.credentials.follows_aliases() => alias.unwrap_or(endpoint).clone(),
-            None => endpoint.clone(),
+            Some(base) => Ok(base.endpoint(path)),
+            None if self.credentials.follows_aliases() => Ok(alias?.unwrap_or(endpoint).clone()),
+            None => Ok(endpoint.clone()),
         }
     }
 

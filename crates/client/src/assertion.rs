@@ -1,7 +1,6 @@
 //! Signed assertions: an application that proves itself with a private key (RFC 7523 2.2, contract, chapter 6).
 
 mod key;
-mod pem;
 mod signer;
 
 use std::fmt;

@@ -6,8 +6,8 @@ use procura_jose::{Algorithm, CryptoError, InvalidKeyId, KeyId, PrivateKey};
 use procura_protocol::secret::Secret;
 use thiserror::Error;
 
-use super::pem::{self, InvalidPem, Kind};
 use super::{Signer, Signing, SigningError};
+use crate::pem::{self, InvalidPem, Kind};
 
 /// A private key in memory. An elliptic curve's signs in some 10 µs, RSA's in about a millisecond, on the
 /// thread that asks.
@@ -121,5 +121,68 @@ impl Signer for AssertionKey {
 impl fmt::Debug for AssertionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AssertionKey({} {})", self.key.algorithm(), self.kid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    fn pem(label: &str, der: &[u8]) -> Secret {
+        let body = STANDARD.encode(der);
+        Secret::from(format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"))
+    }
+
+    fn made(algorithm: Algorithm) -> (AssertionKey, Vec<u8>) {
+        let (key, pkcs8) = AssertionKey::generate(algorithm).unwrap();
+        (key, pkcs8.expose().to_vec())
+    }
+
+    /// What PKCS#8 wraps: from the last place on where the older form begins so.
+    fn inner(pkcs8: &[u8], begins: fn(&[u8]) -> bool) -> &[u8] {
+        let at = (1..pkcs8.len() - 9).rev().find(|at| begins(&pkcs8[*at..])).unwrap();
+        &pkcs8[at..]
+    }
+
+    #[test]
+    fn a_key_in_any_form_signs_with_what_it_is_for_under_its_own_name() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256] {
+            let (key, pkcs8) = made(algorithm);
+            let read = AssertionKey::from_pem(&pem("PRIVATE KEY", &pkcs8)).unwrap();
+            assert_eq!((read.algorithm(), read.kid()), (algorithm, key.kid()));
+        }
+        let (key, pkcs8) = made(Algorithm::Es256);
+        let sec1 = inner(&pkcs8, |der| der[0] == 0x30 && der[2..7] == [2, 1, 1, 4, 32]);
+        let read = AssertionKey::from_pem(&pem("EC PRIVATE KEY", sec1)).unwrap();
+        assert_eq!((read.algorithm(), read.kid()), (Algorithm::Es256, key.kid()));
+
+        let (key, pkcs8) = made(Algorithm::Ps256);
+        let pkcs1 = inner(&pkcs8, |der| der[..2] == [0x30, 0x82] && der[4..9] == [2, 1, 0, 2, 0x82]);
+        let read = AssertionKey::from_pem(&pem("RSA PRIVATE KEY", pkcs1)).unwrap();
+        assert_eq!(read.algorithm(), Algorithm::Ps256);
+        assert_eq!(read.public_jwk().unwrap(), key.public_jwk().unwrap());
+        let rs256 = AssertionKey::from_pem_for(Algorithm::Rs256, &pem("RSA PRIVATE KEY", pkcs1)).unwrap();
+        assert_eq!(rs256.algorithm(), Algorithm::Rs256);
+    }
+
+    #[test]
+    fn what_is_no_key_or_one_of_another_kind_is_refused() {
+        let (_, ec) = made(Algorithm::Es256);
+        let (_, ed) = made(Algorithm::EdDsa);
+        let refused = |read: Result<AssertionKey, InvalidAssertionKey>| read.map(|_| ()).unwrap_err();
+        for (label, der) in [("PRIVATE KEY", &b"abc"[..]), ("EC PRIVATE KEY", &ed), ("RSA PRIVATE KEY", &ec)]
+        {
+            let error = refused(AssertionKey::from_pem(&pem(label, der)));
+            assert_eq!(error, InvalidAssertionKey::Unfit, "{label}");
+        }
+        let error = refused(AssertionKey::from_pem_for(Algorithm::Rs256, &pem("PRIVATE KEY", &ec)));
+        assert_eq!(error, InvalidAssertionKey::Unfit);
+        let error = refused(AssertionKey::from_pem(&pem("PUBLIC KEY", &ec)));
+        assert_eq!(error, InvalidAssertionKey::NotAKey);
+        let error = refused(AssertionKey::from_pem(&pem("ENCRYPTED PRIVATE KEY", &ec)));
+        assert_eq!(error, InvalidAssertionKey::Encrypted);
     }
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// What a private key is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// `PRIVATE KEY`: RFC 5958, any kind of key.
     Pkcs8,
     /// `EC PRIVATE KEY`: RFC 5915.
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 
 /// Why a text is not one private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InvalidPem {
+pub(crate) enum InvalidPem {
     /// There is none, or more than one, or it can't be read.
     NotOne,
     /// It needs a passphrase.
@@ -27,7 +27,7 @@ pub(super) enum InvalidPem {
 
 /// The one private key of a text, in DER. Other things beside it (a curve's parameters, which openssl writes
 /// before a key, or certificates) are passed over.
-pub(super) fn private_key(text: &Secret) -> Result<(Kind, Zeroizing<Vec<u8>>), InvalidPem> {
+pub(crate) fn private_key(text: &Secret) -> Result<(Kind, Zeroizing<Vec<u8>>), InvalidPem> {
     let mut rest = text.expose_str().ok_or(InvalidPem::NotOne)?;
     let mut found = None;
     while let Some((label, body, after)) = next_block(rest) {

@@ -13,3 +13,4 @@ mod revoke;
 mod serve;
 #[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;
+mod token;

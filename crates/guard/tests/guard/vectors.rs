@@ -252,7 +252,8 @@ async fn a_bound_token_from_the_cache_is_refused_to_every_other_caller() {
 #[tokio::test]
 async fn a_certificate_in_the_header_of_a_proxy_is_as_good_when_the_layer_is_told_of_it() {
     let file = file();
-    let formats: [(CertificateHeader, fn(&str) -> String); 2] = [
+    type Written = fn(&str) -> String;
+    let formats: [(CertificateHeader, Written); 2] = [
         (CertificateHeader::client_cert(), |der| format!(":{der}:")),
         (
             CertificateHeader::new(

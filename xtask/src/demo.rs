@@ -56,20 +56,33 @@ impl Demo {
         Self::start_as(workspace, Profile::Dev)
     }
 
+    /// The same with TLS and with certificates for partners.
+    pub(crate) fn start_with_tls(workspace: &Workspace) -> Result<Self, Failure> {
+        Self::start_apart(&workspace.server(Profile::Dev)?, &["--tls"])
+    }
+
     /// The same, of a server built for figures.
     pub(crate) fn start_as(workspace: &Workspace, profile: Profile) -> Result<Self, Failure> {
+        Self::start_apart(&workspace.server(profile)?, &[])
+    }
+
+    fn start_apart(server: &Path, more: &[&str]) -> Result<Self, Failure> {
         let folder =
             tempfile::Builder::new().prefix("procura-demo-").tempdir().map_err(|error| unusable(&error))?;
-        let mut demo = Self::start_in(folder.path(), &workspace.server(profile)?, 0)?;
+        let mut demo = Self::begin(folder.path(), server, 0, more)?;
         demo.throw_away = Some(folder);
         Ok(demo)
     }
 
     /// Starts a server in a folder that is there for this user alone; port 0 is a free one.
     pub(crate) fn start_in(folder: &Path, server: &Path, port: u16) -> Result<Self, Failure> {
+        Self::begin(folder, server, port, &[])
+    }
+
+    fn begin(folder: &Path, server: &Path, port: u16, more: &[&str]) -> Result<Self, Failure> {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port).to_string();
         let mut command = Tied::command(server);
-        command.args(["demo", "--json", "--listen", &listen, "--data"]).arg(folder.join("data"));
+        command.args(["demo", "--json", "--listen", &listen, "--data"]).arg(folder.join("data")).args(more);
         command.current_dir(folder).stdout(Stdio::piped());
         command.stderr(File::create(log(folder)).map_err(|error| unusable(&error))?);
         let mut server = Tied::spawn("procura demo", &mut command)?;

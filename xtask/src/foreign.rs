@@ -1,4 +1,4 @@
-//! Tokens verified, and APIs protected, by libraries nobody here wrote.
+//! Tokens verified, APIs protected, and tokens asked for, by libraries nobody here wrote.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -53,10 +53,7 @@ pub(crate) fn protect_node(workspace: &Workspace) -> Verdict {
 
 /// An API in Go behind go-jose, as the same page shows it.
 pub(crate) fn protect_go(workspace: &Workspace) -> Verdict {
-    let mut go = tools::go(workspace)?;
-    let program = tools::go_folder(workspace).join("protect");
-    process::run(go.env("GOPROXY", "off").args(["build", "-o"]).arg(&program).arg("."))?;
-    let mut command = Tied::command(program);
+    let mut command = Tied::command(go_program(workspace)?);
     command.arg(vectors(workspace));
     verify(workspace, "protect", command)
 }
@@ -74,6 +71,37 @@ pub(crate) fn protect_java(workspace: &Workspace) -> Verdict {
     verify(workspace, "CheckProtect", command)
 }
 
+/// A partner in Python, with requests and PyJWT, at a demo with TLS.
+pub(crate) fn partner_python(workspace: &Workspace) -> Verdict {
+    let mut command = Tied::command(tools::python(workspace)?);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg(tools::foreign(workspace, "python").join("partner.py"));
+    verify_at(Demo::start_with_tls(workspace)?, "partner.py", command)
+}
+
+/// A partner in Node.js, with its own client and `jose`.
+pub(crate) fn partner_node(workspace: &Workspace) -> Verdict {
+    let script = tools::node(workspace)?.join("partner.mjs");
+    tools::copy(&tools::foreign(workspace, "node").join("partner.mjs"), &script)?;
+    let mut command = Tied::command("node");
+    command.arg(script);
+    verify_at(Demo::start_with_tls(workspace)?, "partner.mjs", command)
+}
+
+/// A partner in Go, with its own client.
+pub(crate) fn partner_go(workspace: &Workspace) -> Verdict {
+    let mut command = Tied::command(go_program(workspace)?);
+    command.arg("--partner");
+    verify_at(Demo::start_with_tls(workspace)?, "protect --partner", command)
+}
+
+fn go_program(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let mut go = tools::go(workspace)?;
+    let program = tools::go_folder(workspace).join("protect");
+    process::run(go.env("GOPROXY", "off").args(["build", "-o"]).arg(&program).arg("."))?;
+    Ok(program)
+}
+
 fn class_path(classes: &Path, jars: &Path) -> OsString {
     let mut path = classes.as_os_str().to_owned();
     path.push(":");
@@ -87,8 +115,11 @@ fn vectors(workspace: &Workspace) -> PathBuf {
 }
 
 /// Runs a verifier against a demo of its own; its last line says how much it checked.
-fn verify(workspace: &Workspace, name: &str, mut command: Command) -> Verdict {
-    let demo = Demo::start(workspace)?;
+fn verify(workspace: &Workspace, name: &str, command: Command) -> Verdict {
+    verify_at(Demo::start(workspace)?, name, command)
+}
+
+fn verify_at(demo: Demo, name: &str, mut command: Command) -> Verdict {
     let out = demo.folder().join("verifier.out");
     let file = std::fs::File::create(&out).map_err(|error| Failure::wrong(error.to_string()))?;
     command.arg(demo.file()).stdout(file).stderr(Stdio::inherit());

@@ -92,6 +92,8 @@ enum Act {
     },
     /// Forge whatever can be forged behind nginx and Caddy, as docs/forward-auth.md sets them up
     ForwardAuth,
+    /// Ask for tokens by mutual TLS and by assertion as partners in other languages do
+    Partners,
     /// Compare the time that refusals take, statistically
     Timing {
         /// The engine alone, with few samples
@@ -179,6 +181,11 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::ForwardAuth => {
             say(forward_auth::nginx(&workspace))?;
             say(forward_auth::caddy(&workspace))?;
+        }
+        Act::Partners => {
+            say(foreign::partner_python(&workspace))?;
+            say(foreign::partner_node(&workspace))?;
+            say(foreign::partner_go(&workspace))?;
         }
         Act::Timing { short } => say(timing::run(&workspace, short))?,
         Act::Bench { directory, guard, tls, json, tokens, short } => {

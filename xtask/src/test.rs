@@ -43,6 +43,9 @@ pub(crate) fn run_all(workspace: &Workspace, options: &Options) -> ExitCode {
     with_server("protect an API in Node.js", &|| foreign::protect_node(workspace));
     with_server("protect an API in Go", &|| foreign::protect_go(workspace));
     with_server("protect an API in Java", &|| foreign::protect_java(workspace));
+    with_server("a partner in Python", &|| foreign::partner_python(workspace));
+    with_server("a partner in Node.js", &|| foreign::partner_node(workspace));
+    with_server("a partner in Go", &|| foreign::partner_go(workspace));
     with_server("forward auth behind nginx", &|| forward_auth::nginx(workspace));
     with_server("forward auth behind Caddy", &|| forward_auth::caddy(workspace));
     with_server("fuzz the contract", &|| contract::check(workspace));

@@ -10,6 +10,7 @@
 //! recipe is as it was, stay: only what is new is signed.
 
 mod case;
+mod certificates;
 mod der;
 mod groups;
 mod keys;
@@ -89,6 +90,7 @@ fn generate(old: &Value) -> Result<String, Failure> {
         ("algorithms", json!(["ES256", "RS256", "PS256", "EdDSA"]).to_string()),
         ("jwks", format!("{{\"keys\": [\n{}\n]}}", lines(keys.published())?)),
         ("private_keys", object(keys.private()?)),
+        ("certificates", object(keys.certificates.members())),
         ("cases", format!("[\n{}\n]", lines(cases)?)),
         ("cut_off", format!("[\n{}\n]", lines(cut_off)?)),
     ];
@@ -179,13 +181,14 @@ mod tests {
     #[test]
     fn whatever_is_changed_by_hand_makes_them_stale() {
         let whole = read(&place(root())).unwrap();
-        let changes: [(&str, Value); 6] = [
+        let changes: [(&str, Value); 7] = [
             ("/cases/0/token", json!("eyJ.eyJ.AAAA")),
             ("/cases/0/answer/status", json!(401)),
             ("/cases/0/recipe/claims/dv", json!(64)),
             ("/cases/0/name", json!("another")),
             ("/now", json!(0)),
             ("/jwks/keys/0/kid", json!("another")),
+            ("/certificates/caller/x5t#S256", json!("another")),
         ];
         for (place, value) in changes {
             let mut old = whole.clone();

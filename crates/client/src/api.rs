@@ -119,7 +119,8 @@ impl<T: Transport> Api<T> {
     }
 
     fn requests(&self, token: &SharedToken) -> Result<ApiRequests, Error> {
-        let issuer = self.tokens.procura().application().issuer();
+        let application = self.tokens.procura().application();
+        let issuer = application.named().unwrap_or_else(|| application.issuer());
         let unusable = ProtocolError::Value { name: "access_token", why: "can't stand in a header" };
         ApiRequests::new(issuer.clone(), self.contact.clone(), token).ok_or_else(|| unusable.into())
     }

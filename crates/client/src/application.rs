@@ -1,18 +1,25 @@
 //! The requests of an application, built without sending them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{Method, Request, Uri};
+use procura_jose::Random;
+use procura_protocol::application_auth::AssertionAudience;
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use procura_protocol::paths;
 use procura_protocol::permission::Permissions;
 use procura_protocol::scope::OPENID;
 use procura_protocol::secret::Secret;
+use procura_protocol::time::UnixSeconds;
 use thiserror::Error;
 
+use crate::assertion::{Asserting, Signer, SigningError};
+use crate::credentials::Credentials;
 use crate::error::ProtocolError;
 use crate::issuer::Issuer;
 use crate::metadata::ServerMetadata;
-use crate::request::{Credentials, DOCUMENT_LIMIT, push_pair, push_segment, put_form, request};
+use crate::request::{DOCUMENT_LIMIT, push_pair, push_segment, request};
 use crate::response::Token;
 use crate::transport::ResponseLimit;
 
@@ -23,7 +30,15 @@ const CONTACTS_LIMIT: ResponseLimit = ResponseLimit(72 * 1024 * 1024);
 /// Most bytes of one page of contacts: a thousand ids.
 const PAGE_LIMIT: ResponseLimit = ResponseLimit(128 * 1024);
 
-/// A partner's application, as it introduces itself to one server: issuer, id and secret.
+/// A partner's application, as it introduces itself to one server: issuer, id, and what proves it (contract,
+/// chapter 6).
+///
+/// | proof | made by | |
+/// |---|---|---|
+/// | a secret | [`Application::new`] | travels as Basic |
+/// | a certificate | [`Application::by_certificate`] | shown by the transport: mutual TLS |
+/// | a private key | [`Application::by_assertion`] | signs a JWT for each request, which [`Application::prove`] adds |
+/// | and a certificate beside it | [`Application::with_certificate`] | where the server asks for two factors |
 ///
 /// Builds requests and does nothing else. Send them with whatever you have, with the server's certificate
 /// verified and without following redirects, and give the answers to [`crate::parse_token_response`]
@@ -129,7 +144,93 @@ impl Application {
     /// An application with its secret. The secret is turned into the `Authorization` header here and
     /// not kept in any other form.
     pub fn new(issuer: Issuer, id: &ApplicationId, secret: &Secret) -> Application {
-        Application { id: id.clone(), credentials: Credentials::new(issuer, id.as_str(), secret) }
+        Application { id: id.clone(), credentials: Credentials::by_secret(issuer, id.as_str(), secret) }
+    }
+
+    /// An application that proves itself by its certificate alone (RFC 8705 2): its requests name it, and the
+    /// transport must show the certificate.
+    ///
+    /// Requests go to where the server's metadata say that certificates are asked for; see
+    /// [`Application::route`] and [`Application::mutual_tls_at`].
+    pub fn by_certificate(issuer: Issuer, id: &ApplicationId) -> Application {
+        Application { id: id.clone(), credentials: Credentials::by_certificate(issuer, id.clone()) }
+    }
+
+    /// An application that proves itself by signing (RFC 7523 2.2, `private_key_jwt`). Its requests must go
+    /// through [`Application::prove`] before they are sent.
+    pub fn by_assertion(issuer: Issuer, id: &ApplicationId, signer: Arc<dyn Signer>) -> Application {
+        let credentials = Credentials::by_assertion(issuer, id.clone(), Asserting::new(signer));
+        Application { id: id.clone(), credentials }
+    }
+
+    /// The same with a certificate beside the secret or the key, which the transport must show.
+    #[must_use]
+    pub fn with_certificate(self) -> Application {
+        Application { credentials: self.credentials.with_certificate(), ..self }
+    }
+
+    /// The same with requests sent to this address, whatever the metadata say: for a server whose address for
+    /// certificates has another host than its issuer, which only you can know to be the same server's.
+    #[must_use]
+    pub fn mutual_tls_at(self, base: Issuer) -> Application {
+        Application { credentials: self.credentials.at(base), ..self }
+    }
+
+    /// The same with assertions that name the server as it is registered for this application: by its issuer,
+    /// which is usual, or by the URL of the endpoint. Of an application without assertions nothing changes.
+    #[must_use]
+    pub fn naming(self, audience: AssertionAudience) -> Application {
+        Application { credentials: self.credentials.naming(audience), ..self }
+    }
+
+    /// Adds to a request what must be new in each: the assertion of an application that proves itself by
+    /// signing. A retry needs another one, so prove a copy of the request before each try. Other requests come
+    /// back as they are.
+    ///
+    /// A request that was proved must not be printed: the assertion is in its form, or of a `GET` in its URL.
+    ///
+    /// # Errors
+    ///
+    /// [`SigningError`] when it can't be signed.
+    pub async fn prove(
+        &self,
+        request: Request<Bytes>,
+        now: UnixSeconds,
+        random: &dyn Random,
+    ) -> Result<Request<Bytes>, SigningError> {
+        self.credentials.prove(request, now, random).await
+    }
+
+    /// The address that [`Application::mutual_tls_at`] was told.
+    pub(crate) fn named(&self) -> Option<&Issuer> {
+        self.credentials.named()
+    }
+
+    /// Whether requests must be sent where the metadata say that certificates are asked for: through
+    /// [`Application::route`].
+    pub fn follows_metadata(&self) -> bool {
+        self.credentials.follows_aliases()
+    }
+
+    /// Sends a request to where this server asks for certificates (`mtls_endpoint_aliases`, RFC 8705 5), if
+    /// this application has one; other requests come back as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the metadata name another host than the issuer's: a secret could go there.
+    /// [`Application::mutual_tls_at`] is for such a server.
+    pub fn route(
+        &self,
+        mut request: Request<Bytes>,
+        metadata: &ServerMetadata,
+    ) -> Result<Request<Bytes>, ProtocolError> {
+        if self.credentials.follows_aliases()
+            && let Some(base) = metadata.mutual_tls_base()?
+            && let Some(url) = self.issuer().moved_to(base, request.uri())
+        {
+            *request.uri_mut() = url;
+        }
+        Ok(request)
     }
 
     /// The server's issuer.
@@ -147,23 +248,19 @@ impl Application {
     pub fn token_request(&self, contact: &ContactId, options: &TokenOptions) -> Request<Bytes> {
         let mut path = String::from(paths::TOKEN_FOR_CONTACT_PREFIX);
         push_segment(&mut path, contact.as_str());
-        let url = self.issuer().endpoint(&path);
-        let mut request = self.credentials.request(Method::POST, url, TOKEN_LIMIT);
-        put_form(&mut request, Bytes::from(options.to_form()));
-        request
+        self.credentials.post(&path, options.to_form(), TOKEN_LIMIT)
     }
 
     /// `GET /info/available-contacts` (contract, chapter 2), all in one answer. Read it with
     /// [`crate::parse_contacts_response`].
     pub fn available_contacts_request(&self) -> Request<Bytes> {
-        let url = self.issuer().endpoint(paths::AVAILABLE_CONTACTS);
-        self.credentials.request(Method::GET, url, CONTACTS_LIMIT)
+        self.credentials.get(paths::AVAILABLE_CONTACTS.to_owned(), CONTACTS_LIMIT)
     }
 
     /// The same, one page of it. Read it with [`crate::parse_contacts_page_response`].
     pub fn available_contacts_page_request(&self, page: Page) -> Request<Bytes> {
         let path = format!("{}?page={}&page_size={}", paths::AVAILABLE_CONTACTS, page.number, page.size);
-        self.credentials.request(Method::GET, self.issuer().endpoint(&path), PAGE_LIMIT)
+        self.credentials.get(path, PAGE_LIMIT)
     }
 
     /// `GET /.well-known/oauth-authorization-server` (RFC 8414 3). Carries no credentials. Read the answer
@@ -191,7 +288,9 @@ impl Application {
         metadata: &ServerMetadata,
         token: &Token,
     ) -> Result<Request<Bytes>, ProtocolError> {
-        Ok(self.credentials.about_token(metadata.revocation_endpoint()?, token))
+        let endpoint = metadata.revocation_endpoint()?;
+        let url = self.place(paths::REVOKE, endpoint, metadata.revocation_alias())?;
+        Ok(self.credentials.about_token((&url, endpoint), token))
     }
 
     /// `POST /introspect` (RFC 7662): whether an access token that was issued to this application is in
@@ -207,7 +306,24 @@ impl Application {
         metadata: &ServerMetadata,
         token: &Token,
     ) -> Result<Request<Bytes>, ProtocolError> {
-        Ok(self.credentials.about_token(metadata.introspection_endpoint()?, token))
+        let endpoint = metadata.introspection_endpoint()?;
+        let url = self.place(paths::INTROSPECT, endpoint, metadata.introspection_alias())?;
+        Ok(self.credentials.about_token((&url, endpoint), token))
+    }
+
+    /// Where an endpoint of the metadata is for this application. An alias that can't be trusted matters to
+    /// those alone who would follow it.
+    fn place(
+        &self,
+        path: &str,
+        endpoint: &Uri,
+        alias: Result<Option<&Uri>, ProtocolError>,
+    ) -> Result<Uri, ProtocolError> {
+        match self.credentials.named() {
+            Some(base) => Ok(base.endpoint(path)),
+            None if self.credentials.follows_aliases() => Ok(alias?.unwrap_or(endpoint).clone()),
+            None => Ok(endpoint.clone()),
+        }
     }
 
     /// `GET /ping` (contract, chapter 4). Carries no credentials. Read the answer with

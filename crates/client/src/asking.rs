@@ -7,6 +7,7 @@ use http::{Request, Response};
 use procura_jose::Random;
 
 use crate::answer::check_status;
+use crate::application::Application;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::issuer::Issuer;
@@ -47,7 +48,24 @@ impl<T: Transport> Asking<T> {
         request: Request<Bytes>,
         judge: Judge,
     ) -> Result<Response<Bytes>, Error> {
-        retry::send(&self.transport, self.random.as_ref(), patience, request, judge).await
+        let once = || async { Ok(self.transport.send(request.clone()).await?) };
+        retry::send(self.random.as_ref(), patience, judge, once).await
+    }
+
+    /// Sends a request of this application until an answer with status 200 came, with a proof that is new in
+    /// each try.
+    pub(crate) async fn send_proved(
+        &self,
+        patience: Patience,
+        request: Request<Bytes>,
+        application: &Application,
+    ) -> Result<Response<Bytes>, Error> {
+        let once = || async {
+            let random = self.random.as_ref();
+            let request = application.prove(request.clone(), self.clock.now(), random).await?;
+            Ok(self.transport.send(request).await?)
+        };
+        retry::send(self.random.as_ref(), patience, check_status, once).await
     }
 
     /// The server's metadata, at most five minutes old.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error as ThisError;
 
 use crate::api::ApiRefusal;
+use crate::assertion::SigningError;
 use crate::id_token::IdTokenError;
 use crate::transport::{TransportError, TransportErrorKind};
 
@@ -55,6 +56,10 @@ pub enum Error {
     #[error("the server's answer can't be used: {0}")]
     Protocol(#[from] ProtocolError),
 
+    /// The request could not be proved: whatever signs the application's assertions failed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+
     /// An ID token that must not be trusted.
     #[error("the ID token must not be trusted: {0}")]
     IdToken(#[from] IdTokenError),
@@ -75,7 +80,7 @@ impl Error {
     /// Who can mend it.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::Refused { .. } | Error::Api(_) | Error::Conflict(_) => Blame::Caller,
+            Error::Refused { .. } | Error::Api(_) | Error::Conflict(_) | Error::Signing(_) => Blame::Caller,
             Error::Unavailable { .. } | Error::Protocol(_) | Error::IdToken(_) => Blame::Server,
             Error::Transport(error) => match error.kind() {
                 TransportErrorKind::Connection | TransportErrorKind::Timeout => Blame::Network,
@@ -90,7 +95,7 @@ impl Error {
         match self {
             Error::Refused { reference, .. } | Error::Unavailable { reference, .. } => reference.as_deref(),
             Error::Api(refusal) | Error::Conflict(refusal) => refusal.reference.as_deref(),
-            Error::Transport(_) | Error::Protocol(_) | Error::IdToken(_) => None,
+            Error::Transport(_) | Error::Protocol(_) | Error::Signing(_) | Error::IdToken(_) => None,
         }
     }
 
@@ -105,6 +110,7 @@ impl Error {
             | Error::Api(_)
             | Error::Conflict(_)
             | Error::Protocol(_)
+            | Error::Signing(_)
             | Error::IdToken(_) => false,
         }
     }

@@ -68,6 +68,21 @@ impl Issuer {
         same_host && own.scheme() == url.scheme() && port(&own) == port(url)
     }
 
+    /// Whether a URL has this issuer's host, at whatever port.
+    pub(crate) fn has_host_of(&self, url: &Uri) -> bool {
+        match (uri(&self.0).host(), url.host()) {
+            (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
+            _ => false,
+        }
+    }
+
+    /// The same place below another base; `None` for a URL that is not below this issuer.
+    pub(crate) fn moved_to(&self, base: &str, url: &Uri) -> Option<Uri> {
+        let text = url.to_string();
+        let rest = text.strip_prefix(self.0.trim_end_matches('/')).filter(|rest| rest.starts_with('/'))?;
+        Some(uri(&format!("{base}{rest}")))
+    }
+
     /// The URL of an endpoint; `path` starts with a slash and is encoded already.
     pub(crate) fn endpoint(&self, path: &str) -> Uri {
         uri(&format!("{}{path}", self.0.trim_end_matches('/')))

@@ -78,6 +78,40 @@
 //! # }
 //! ```
 //!
+//! # Without a secret
+//!
+//! A secret is not the only proof (contract, chapter 6). With a **certificate** ([`Application::by_certificate`])
+//! the handshake of the connection proves who asks, and the tokens are bound to it: a stolen one is worth
+//! nothing. With a **private key** ([`Application::by_assertion`]) each request is signed; the key may stay in an
+//! HSM or a KMS ([`Signer`]). A certificate beside a secret or a key is a second factor
+//! ([`Application::with_certificate`]). All calls are the same for all of them.
+//!
+#![cfg_attr(feature = "reqwest", doc = "```no_run")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
+//! use std::fs::read;
+//! use std::sync::Arc;
+//!
+//! use procura_client::{
+//!     Application, ApplicationId, AssertionKey, ClientIdentity, Issuer, Procura, ReqwestTransport, Secret,
+//! };
+//!
+//! # fn connect() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = Issuer::parse("https://token.example")?;
+//! let id = ApplicationId::parse("app_partner")?;
+//!
+//! // Mutual TLS: the transport shows the certificate.
+//! let identity = ClientIdentity::from_pem(&read("partner.crt")?, &Secret::from(read("partner.key")?))?;
+//! let transport = ReqwestTransport::builder().identity(identity).build();
+//! let procura = Procura::connect_by(Application::by_certificate(issuer.clone(), &id), transport);
+//!
+//! // private_key_jwt: a new assertion for each request.
+//! let key = AssertionKey::from_pem(&Secret::from(read("signing.key")?))?;
+//! let procura = Procura::connect(Application::by_assertion(issuer, &id, Arc::new(key)));
+//! # drop(procura);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Layers
 //!
 //! Take as much of it as you need; each works without the next.
@@ -112,26 +146,32 @@
 //! * An **endpoint** that takes secrets: [`ServerMetadata`], which lets only the issuer's own origin have
 //!   them.
 //! * A **narrowing** of tokens: [`TokenOptions`]; it must be impossible to narrow to nothing.
-//! * A **proof** other than a secret (a certificate, an assertion): another way to make an
+//! * A **proof** of another kind: a variant in `src/credentials.rs` and another way to make an
 //!   [`Application`]; nothing else knows how it introduces itself.
 //! * A **check** of ID tokens: [`IdTokenError`], and a test that changes that one thing.
 //!
 //! The public API names types of `bytes`, `http` and `serde` and of the two crates below, `AccessToken` and
 //! its parts among them; a new foreign type in it is a decision. Features only add.
 
+mod aliases;
 mod answer;
 mod api;
 mod application;
 mod asking;
+mod assertion;
 mod clock;
+mod credentials;
 mod error;
 mod held;
 mod id_token;
+#[cfg(feature = "reqwest")]
+mod identity;
 mod introspection;
 mod introspector;
 mod issuer;
 mod kept;
 mod metadata;
+mod pem;
 mod procura;
 mod request;
 #[cfg(feature = "reqwest")]
@@ -152,11 +192,14 @@ pub use api::{
     parse_contacts_of_client_response,
 };
 pub use application::{Application, NarrowedToNothing, Page, TokenOptions};
+pub use assertion::{AssertionKey, InvalidAssertionKey, Signer, Signing, SigningError};
 pub use clock::{Clock, SystemClock};
 pub use error::{Blame, Error, ProtocolError};
 pub use id_token::{
     CLOCK_SKEW, ClientOfContact, ExpectedIdToken, IdTokenError, VerifiedIdToken, verify_id_token,
 };
+#[cfg(feature = "reqwest")]
+pub use identity::{ClientIdentity, InvalidIdentity};
 pub use introspection::{
     Asker, Introspection, parse_introspection_response, parse_ping_response, parse_revocation_response,
 };
@@ -165,14 +208,15 @@ pub use issuer::{InvalidIssuer, Issuer, MAX_ISSUER_LENGTH};
 pub use metadata::{ServerMetadata, parse_metadata_response};
 pub use procura::Procura;
 #[cfg(feature = "reqwest")]
-pub use reqwest_transport::{InvalidRoots, ReqwestTransport};
+pub use reqwest_transport::{InvalidRoots, ReqwestTransport, ReqwestTransportBuilder};
 pub use resource::Resource;
 pub use response::{PostTokenForContactResponse, Token, TokenType};
 pub use token_source::{DEFAULT_CAPACITY, SharedToken, TokenSource};
 pub use transport::{ResponseLimit, Transport, TransportError, TransportErrorKind};
 
-pub use procura_jose::{Jwks, JwtError, Random, SystemRandom};
+pub use procura_jose::{Algorithm, InvalidKeyId, Jwks, JwtError, KeyId, Random, SystemRandom};
 pub use procura_protocol::access_token::{AccessToken, Holder, Presence, TokenMandate};
+pub use procura_protocol::application_auth::AssertionAudience;
 pub use procura_protocol::ids::{ApplicationId, ClientId, ContactId, InvalidId, ResourceId};
 pub use procura_protocol::permission::{Permission, Permissions};
 pub use procura_protocol::secret::Secret;

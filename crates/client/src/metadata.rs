@@ -5,6 +5,7 @@ use http::uri::Scheme;
 use http::{Response, Uri};
 use serde::Deserialize;
 
+use crate::aliases::{Aliases, TheirAliases};
 use crate::answer::{check_status, json};
 use crate::error::{Error, ProtocolError};
 use crate::issuer::{Issuer, is_loopback};
@@ -15,6 +16,7 @@ pub struct ServerMetadata {
     jwks_uri: Uri,
     introspection_endpoint: Result<Uri, ProtocolError>,
     revocation_endpoint: Result<Uri, ProtocolError>,
+    aliases: Aliases,
 }
 
 impl ServerMetadata {
@@ -40,6 +42,24 @@ impl ServerMetadata {
     /// As [`ServerMetadata::introspection_endpoint`].
     pub fn revocation_endpoint(&self) -> Result<&Uri, ProtocolError> {
         self.revocation_endpoint.as_ref().map_err(Clone::clone)
+    }
+
+    /// Where this server asks for certificates: what stands before the paths of its endpoints there. `None`
+    /// when it has no other place than its issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when that place is not over TLS, or of another host than the issuer's.
+    pub(crate) fn mutual_tls_base(&self) -> Result<Option<&str>, ProtocolError> {
+        self.aliases.base()
+    }
+
+    pub(crate) fn introspection_alias(&self) -> Result<Option<&Uri>, ProtocolError> {
+        self.aliases.introspection()
+    }
+
+    pub(crate) fn revocation_alias(&self) -> Result<Option<&Uri>, ProtocolError> {
+        self.aliases.revocation()
     }
 }
 
@@ -75,6 +95,7 @@ pub fn parse_metadata_response(response: Response<Bytes>, issuer: &Issuer) -> Re
         jwks_uri,
         introspection_endpoint: endpoint("introspection_endpoint", document.introspection_endpoint, issuer),
         revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint, issuer),
+        aliases: Aliases::read(document.mtls_endpoint_aliases, issuer),
     })
 }
 
@@ -99,6 +120,8 @@ struct Document {
     jwks_uri: String,
     introspection_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
+    #[serde(default)]
+    mtls_endpoint_aliases: TheirAliases,
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ pub struct Procura<T> {
 }
 
 impl<T: Transport> Procura<T> {
-    /// Puts the parts together. `random` spreads retries in time and nothing else.
+    /// Puts the parts together. `random` spreads retries in time, and names
+    /// assertions: nobody else may be able to guess it.
     pub fn new(
         application: Application,
         transport: T,
@@ -75,7 +76,7 @@ impl<T: Transport> Procura<T> {
         options: &TokenOptions,
     ) -> Result<PostTokenForContactResponse, Error> {
         let request = self.application.token_request(contact, options);
-        parse_token_response(self.send(Patience::SHORT, request).await?)
+        parse_token_response(self.send_as_application(Patience::SHORT, request).await?)
     }
 
     /// The contacts that this application may act for now, sorted, all at once. For many, ask for
@@ -86,7 +87,7 @@ impl<T: Transport> Procura<T> {
     /// [`Error::Refused`] with `unauthorized_client` when the application is not a trusted one.
     pub async fn available_contacts(&self) -> Result<Vec<ContactId>, Error> {
         let request = self.application.available_contacts_request();
-        parse_contacts_response(self.send(Patience::LONG, request).await?)
+        parse_contacts_response(self.send_as_application(Patience::LONG, request).await?)
     }
 
     /// One page of them.
@@ -97,7 +98,7 @@ impl<T: Transport> Procura<T> {
     /// allow.
     pub async fn available_contacts_page(&self, page: Page) -> Result<ContactsPage, Error> {
         let request = self.application.available_contacts_page_request(page);
-        parse_contacts_page_response(self.send(Patience::LONG, request).await?, page)
+        parse_contacts_page_response(self.send_as_application(Patience::LONG, request).await?, page)
     }
 
     /// Ends an access token that this application was given, at once and for every resource. One that was
@@ -111,7 +112,8 @@ impl<T: Transport> Procura<T> {
     /// wait. After any error the token may still be in force.
     pub async fn revoke(&self, token: &Token) -> Result<(), Error> {
         let request = self.application.revocation_request(&*self.metadata().await?, token)?;
-        parse_revocation_response(self.send(Patience::SHORT, request).await?)
+        let sent = self.asking.send_proved(Patience::SHORT, request, &self.application).await;
+        parse_revocation_response(sent?)
     }
 
     /// Whether an access token that this application was given is in force now, and what it says.
@@ -121,7 +123,7 @@ impl<T: Transport> Procura<T> {
     /// As every call.
     pub async fn introspect(&self, token: &Token) -> Result<Introspection, Error> {
         let request = self.application.introspection_request(&*self.metadata().await?, token)?;
-        let answer = self.send(Patience::SHORT, request).await?;
+        let answer = self.asking.send_proved(Patience::SHORT, request, &self.application).await?;
         let asker = Asker::Application(self.application.id());
         parse_introspection_response(answer, self.application.issuer(), asker)
     }
@@ -175,7 +177,26 @@ impl<T: Transport> Procura<T> {
         request: Request<Bytes>,
         judge: Judge,
     ) -> Result<Response<Bytes>, Error> {
+        let request = self.routed(request).await?;
         self.asking.send_judged(patience, request, judge).await
+    }
+
+    /// Sends a request that carries the application's credentials.
+    async fn send_as_application(
+        &self,
+        patience: Patience,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Error> {
+        let request = self.routed(request).await?;
+        self.asking.send_proved(patience, request, &self.application).await
+    }
+
+    /// To where the server asks for certificates, if the application has one.
+    async fn routed(&self, request: Request<Bytes>) -> Result<Request<Bytes>, Error> {
+        if !self.application.follows_metadata() {
+            return Ok(request);
+        }
+        Ok(self.application.route(request, &*self.metadata().await?)?)
     }
 
     async fn metadata(&self) -> Result<Arc<ServerMetadata>, Error> {
@@ -204,9 +225,17 @@ impl<T: Transport> Procura<T> {
 impl Procura<crate::ReqwestTransport> {
     /// A server on the network: the ready transport, the machine's clocks and randomness.
     pub fn connect(application: Application) -> Procura<crate::ReqwestTransport> {
+        Procura::connect_by(application, crate::ReqwestTransport::new())
+    }
+
+    /// The same with a transport that was set up: with a certificate to show, or with roots of your own.
+    pub fn connect_by(
+        application: Application,
+        transport: crate::ReqwestTransport,
+    ) -> Procura<crate::ReqwestTransport> {
         Procura::new(
             application,
-            crate::ReqwestTransport::new(),
+            transport,
             Arc::new(crate::SystemClock::new()),
             Arc::new(procura_jose::SystemRandom),
         )

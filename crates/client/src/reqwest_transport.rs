@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use thiserror::Error;
 
+use crate::identity::ClientIdentity;
 use crate::transport::{ResponseLimit, Transport, TransportError, TransportErrorKind};
 
 /// How long a connection may take to be made.
@@ -38,7 +39,7 @@ pub struct InvalidRoots;
 impl ReqwestTransport {
     /// With the system's root certificates.
     pub fn new() -> ReqwestTransport {
-        ReqwestTransport::with(Vec::new())
+        ReqwestTransport::builder().build()
     }
 
     /// With further root certificates beside the system's, for a server whose certificate is from a
@@ -48,23 +49,61 @@ impl ReqwestTransport {
     ///
     /// [`InvalidRoots`] for a text without a certificate.
     pub fn with_extra_roots(pem: &[u8]) -> Result<ReqwestTransport, InvalidRoots> {
-        let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| InvalidRoots)?;
-        if roots.is_empty() { Err(InvalidRoots) } else { Ok(ReqwestTransport::with(roots)) }
+        Ok(ReqwestTransport::builder().extra_roots(pem)?.build())
     }
 
-    fn with(roots: Vec<reqwest::Certificate>) -> ReqwestTransport {
-        let tls = common().https_only(true).tls_certs_merge(roots);
-        let plain = common().no_proxy().tls_certs_only([]);
-        let build = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| TransportError::because(TransportErrorKind::Setup, error))
-        };
-        ReqwestTransport { over_tls: build(tls), on_loopback: build(plain) }
+    /// Set up step by step.
+    pub fn builder() -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder { roots: Vec::new(), identity: None }
     }
 
     fn client(&self, request: &Request<Bytes>) -> Result<&reqwest::Client, TransportError> {
         let tls = request.uri().scheme() != Some(&http::uri::Scheme::HTTP);
         let client = if tls { &self.over_tls } else { &self.on_loopback };
         client.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// A [`ReqwestTransport`] that is being set up.
+#[derive(Debug, Clone)]
+pub struct ReqwestTransportBuilder {
+    roots: Vec<reqwest::Certificate>,
+    identity: Option<ClientIdentity>,
+}
+
+impl ReqwestTransportBuilder {
+    /// Further root certificates in PEM, beside the system's.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRoots`] for a text without a certificate.
+    pub fn extra_roots(mut self, pem: &[u8]) -> Result<ReqwestTransportBuilder, InvalidRoots> {
+        let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| InvalidRoots)?;
+        if roots.is_empty() {
+            return Err(InvalidRoots);
+        }
+        self.roots.extend(roots);
+        Ok(self)
+    }
+
+    /// What to show to servers that ask for a certificate: to any of them, so use the transport for this
+    /// server only.
+    #[must_use]
+    pub fn identity(self, identity: ClientIdentity) -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder { identity: Some(identity), ..self }
+    }
+
+    /// The transport. What is wrong with roots or identity is told by its first request.
+    pub fn build(self) -> ReqwestTransport {
+        let mut tls = common().https_only(true).tls_certs_merge(self.roots);
+        if let Some(identity) = self.identity {
+            tls = tls.identity(identity.into_inner());
+        }
+        let plain = common().no_proxy().tls_certs_only([]);
+        let build = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| TransportError::because(TransportErrorKind::Setup, error))
+        };
+        ReqwestTransport { over_tls: build(tls), on_loopback: build(plain) }
     }
 }
 
@@ -123,5 +162,6 @@ fn failed(error: reqwest::Error) -> TransportError {
     } else {
         TransportErrorKind::Connection
     };
-    TransportError::because(kind, error)
+    // An assertion may stand in the URL.
+    TransportError::because(kind, error.without_url())
 }

@@ -5,10 +5,11 @@ use http::Request;
 use procura_protocol::ids::ResourceId;
 use procura_protocol::secret::Secret;
 
+use crate::credentials::Credentials;
 use crate::error::ProtocolError;
 use crate::issuer::Issuer;
 use crate::metadata::ServerMetadata;
-use crate::request::Credentials;
+
 use crate::response::Token;
 
 /// A resource, as it introduces itself to one server: issuer, its own id (the `aud` of the tokens that it
@@ -38,7 +39,7 @@ impl Resource {
     /// A resource with its secret. The secret is turned into the `Authorization` header here and not kept
     /// in any other form.
     pub fn new(issuer: Issuer, id: &ResourceId, secret: &Secret) -> Resource {
-        Resource { id: id.clone(), credentials: Credentials::new(issuer, id.as_str(), secret) }
+        Resource { id: id.clone(), credentials: Credentials::by_secret(issuer, id.as_str(), secret) }
     }
 
     /// The server's issuer.
@@ -70,6 +71,7 @@ impl Resource {
         metadata: &ServerMetadata,
         token: &Token,
     ) -> Result<Request<Bytes>, ProtocolError> {
-        Ok(self.credentials.about_token(metadata.introspection_endpoint()?, token))
+        let endpoint = metadata.introspection_endpoint()?;
+        Ok(self.credentials.about_token((endpoint, endpoint), token))
     }
 }

@@ -1,14 +1,15 @@
 //! Asking again when that can help, and giving up in time.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use procura_jose::random::Random;
 use tokio::time::{sleep, timeout_at};
 
 use crate::error::Error;
-use crate::transport::{Transport, TransportError, TransportErrorKind};
+use crate::transport::{TransportError, TransportErrorKind};
 
 /// How often and how long to ask. The waits between tries count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +48,13 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Most that is added so that many askers don't come back together.
 const JITTER: Duration = Duration::from_millis(250);
 
-/// Sends a request until an answer came that is judged a success, an error that does not pass, the last try,
+/// Tries until an answer came that is judged a success, an error that does not pass, the last try,
 /// or a wait that would end too late: then the last error is returned at once.
-pub(crate) async fn send<T: Transport>(
-    transport: &T,
+pub(crate) async fn send<F: Future<Output = Result<Response<Bytes>, Error>>>(
     random: &dyn Random,
     patience: Patience,
-    request: Request<Bytes>,
     judge: Judge,
+    once: impl Fn() -> F,
 ) -> Result<Response<Bytes>, Error> {
     // A sleep that nobody awaits knows its deadline, and so does not need the clock to be read.
     let end = sleep(patience.altogether).deadline();
@@ -62,12 +62,12 @@ pub(crate) async fn send<T: Transport>(
     loop {
         tried += 1;
         let until = sleep(patience.one_try).deadline().min(end);
-        let error = match timeout_at(until, transport.send(request.clone())).await {
+        let error = match timeout_at(until, once()).await {
             Ok(Ok(response)) => match judge(&response) {
                 Ok(()) => return Ok(response),
                 Err(error) => error,
             },
-            Ok(Err(error)) => error.into(),
+            Ok(Err(error)) => error,
             Err(_) => TransportError::new(TransportErrorKind::Timeout).into(),
         };
         let may_repeat = patience.may_repeat || !matches!(error, Error::Transport(_));

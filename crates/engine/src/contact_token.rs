@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use procura_jose::ring::{KeyRing, RingKey, TokenKind};
 use procura_protocol::claims::{AccessTokenClaims, ClientClaim, IdTokenClaims, group_by_permissions};
+use procura_protocol::confirmation::CertificateThumbprint;
 use procura_protocol::contact_token::{ContactTokenRequest, MAX_CLIENTS};
 use procura_protocol::ids::{self, ClientId};
 use procura_protocol::permission::Permissions;
@@ -378,6 +379,7 @@ impl Claims {
             token_id: access_token_jti.as_str(),
             directory_version: caller.directory().version().0,
             mandates: &group_by_permissions(permitted),
+            bound_to: caller.bound_to().map(CertificateThumbprint),
         };
         Claims { id_token: id_token.to_json(), access_token: access_token.to_json() }
     }

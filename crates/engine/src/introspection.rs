@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use procura_protocol::access_token::{AccessToken, Holder, Presence, TokenMandate};
+use procura_protocol::confirmation::Confirmation;
 use procura_protocol::ids::ContactId;
 use procura_protocol::time::UnixSeconds;
 use procura_store::records::Application;
@@ -49,8 +50,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
         };
         let holds = theirs
             && is_in_time(&token.claims, now)
-            // Until there is a way to prove possession, a bound token is worth nothing.
-            && !token.claims.is_bound
+            // The answer says what a certificate's binding is; no caller could check another.
+            && token.claims.confirmation != Some(Confirmation::Unknown)
             && !self.store.revocations().hits(&token.subjects, token.claims.version)
             && rule_holds(caller.directory(), &token.claims, now);
         Ok(holds.then_some(ActiveToken(token)))

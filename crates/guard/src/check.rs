@@ -12,12 +12,14 @@ use procura_jose::{
 };
 use procura_protocol::access_token::{AccessToken, Holder};
 use procura_protocol::claims::ACCESS_TOKEN_TYPE;
+use procura_protocol::confirmation::Confirmation;
 use procura_protocol::ids::ResourceId;
 use procura_protocol::mark::MarkSubject;
 use procura_protocol::time::UnixSeconds;
 
 use crate::authority::{CheckedToken, Facts};
 use crate::bearer;
+use crate::certificate::PeerCertificate;
 use crate::clock::Clock;
 use crate::connect::Connection;
 use crate::refusal::{Refusal, TokenFault, Unavailable};
@@ -76,7 +78,7 @@ struct Verified {
     audience: Box<str>,
     issued_at: UnixSeconds,
     not_before: Option<UnixSeconds>,
-    is_bound: bool,
+    confirmation: Option<Confirmation>,
     version: u64,
     subjects: Box<[MarkSubject]>,
     /// Generation of the marks that it was last found clear of.
@@ -122,26 +124,37 @@ impl Guard {
         refusal.to_response(self.realm())
     }
 
-    /// Checks the token of a request, and its `X-Contact-ID` if there is one. Waits only if the token
-    /// names an unknown key, and then for at most a few seconds.
+    /// Checks the token of a request, and its `X-Contact-ID` if there is one. `certificate` is the one that
+    /// the caller proved to hold on this connection, if any: without it a token that is bound to one is
+    /// refused. Waits only if the token names an unknown key, and then for at most a few seconds.
     ///
     /// # Errors
     ///
     /// [`Refusal`]; [`Guard::answer`] makes the response.
-    pub async fn check_token(&self, headers: &HeaderMap, uri: &Uri) -> Result<CheckedToken, Refusal> {
-        match self.check_now(headers, uri) {
+    pub async fn check_token(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        certificate: Option<PeerCertificate>,
+    ) -> Result<CheckedToken, Refusal> {
+        match self.check_now(headers, uri, certificate) {
             Err(refusal) if refusal.is_unknown_key() => {
                 self.learn_keys().await;
-                self.check_now(headers, uri)
+                self.check_now(headers, uri, certificate)
             }
             checked => checked,
         }
     }
 
     /// The same without waiting: a token with an unknown key is refused.
-    pub(crate) fn check_now(&self, headers: &HeaderMap, uri: &Uri) -> Result<CheckedToken, Refusal> {
+    pub(crate) fn check_now(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        certificate: Option<PeerCertificate>,
+    ) -> Result<CheckedToken, Refusal> {
         let token = bearer::token(headers, uri)?;
-        let facts = self.check(token)?;
+        let facts = self.check(token, certificate)?;
         bearer::check_contact(headers, &facts.contact)?;
         Ok(CheckedToken(facts))
     }
@@ -161,7 +174,7 @@ impl Guard {
         self.0.settings.audience.as_str()
     }
 
-    fn check(&self, token: &str) -> Result<Arc<Facts>, Refusal> {
+    fn check(&self, token: &str, certificate: Option<PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
         let keys = self.0.keys.current().ok_or(Unavailable::Keys)?;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwtError::TooLong.into());
@@ -174,6 +187,7 @@ impl Guard {
         };
         let generation = self.0.marks.generation().ok_or(Unavailable::Marks)?;
         self.check_claims(&verified)?;
+        check_binding(verified.confirmation, certificate)?;
         if verified.clear_of.load(Ordering::Relaxed) != generation {
             if self.0.marks.hits(&verified.subjects, verified.version) {
                 return Err(TokenFault::Revoked.into());
@@ -208,11 +222,23 @@ impl Guard {
             Err(TokenFault::Expired)
         } else if token.issued_at > ahead || token.not_before.is_some_and(|from| from > ahead) {
             Err(TokenFault::NotYetValid)
-        } else if token.is_bound {
-            Err(TokenFault::Bound)
         } else {
             Ok(())
         }
+    }
+}
+
+/// Of each request, and never kept: the same token may come by another connection the next time.
+fn check_binding(
+    confirmation: Option<Confirmation>,
+    certificate: Option<PeerCertificate>,
+) -> Result<(), TokenFault> {
+    match (confirmation, certificate) {
+        (None, _) => Ok(()),
+        (Some(Confirmation::Unknown), _) => Err(TokenFault::Bound),
+        (Some(Confirmation::Certificate(_)), None) => Err(TokenFault::CertificateMissing),
+        (Some(Confirmation::Certificate(named)), Some(shown)) if named == shown.thumbprint() => Ok(()),
+        (Some(Confirmation::Certificate(_)), Some(_)) => Err(TokenFault::CertificateOther),
     }
 }
 
@@ -236,7 +262,7 @@ impl Verified {
             audience: token.audience,
             issued_at: token.issued_at,
             not_before: token.not_before,
-            is_bound: token.is_bound,
+            confirmation: token.confirmation,
             version: token.version,
             subjects,
             clear_of: AtomicU64::new(NEVER),

@@ -12,6 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::authority::CheckedToken;
+use crate::certificate::{CertificateHeader, PeerCertificate};
 use crate::check::Guard;
 use crate::client_place::ClientPlace;
 use crate::refusal::Refusal;
@@ -25,12 +26,15 @@ use crate::refusal::Refusal;
 pub struct GuardLayer {
     guard: Guard,
     place: Arc<ClientPlace>,
+    /// Where the caller's certificate is, if not in the request's extensions.
+    certificate: Option<Arc<CertificateHeader>>,
 }
 
 impl Guard {
-    /// The layer of this guard, with `client_id` in the query.
+    /// The layer of this guard, with `client_id` in the query and the caller's certificate, if there is one,
+    /// in the request's extensions as a [`PeerCertificate`].
     pub fn layer(&self) -> GuardLayer {
-        GuardLayer { guard: self.clone(), place: Arc::default() }
+        GuardLayer { guard: self.clone(), place: Arc::default(), certificate: None }
     }
 }
 
@@ -39,6 +43,22 @@ impl GuardLayer {
     #[must_use]
     pub fn client_in(self, place: ClientPlace) -> GuardLayer {
         GuardLayer { place: Arc::new(place), ..self }
+    }
+
+    /// The same behind a proxy that ends the callers' TLS and passes their certificates in this header. Only
+    /// for a service that nobody else can reach: whoever can send the header can use a stolen token. An
+    /// extension is not looked at any more, since it would be the proxy's own certificate.
+    #[must_use]
+    pub fn certificate_in(self, header: CertificateHeader) -> GuardLayer {
+        GuardLayer { certificate: Some(Arc::new(header)), ..self }
+    }
+
+    fn check<B>(&self, request: &Request<B>) -> Result<CheckedToken, Refusal> {
+        let certificate = match &self.certificate {
+            Some(header) => header.read(request.headers()),
+            None => request.extensions().get::<PeerCertificate>().copied(),
+        };
+        self.guard.check_now(request.headers(), request.uri(), certificate)
     }
 }
 
@@ -79,10 +99,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> GuardFuture<S, B> {
-        let GuardLayer { guard, .. } = &self.layer;
-        match guard.check_now(request.headers(), request.uri()) {
+        match self.layer.check(&request) {
             Err(refusal) if refusal.is_unknown_key() => {
-                let learner = guard.clone();
+                let learner = self.layer.guard.clone();
                 // The service that was ready is the one to be called; its clone is for the next request.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
@@ -157,7 +176,7 @@ where
                     let Some((layer, mut inner, request)) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    let checked = layer.guard.check_now(request.headers(), request.uri());
+                    let checked = layer.check(&request);
                     GuardFuture::after(checked, &layer, &mut inner, request)
                 }
             };

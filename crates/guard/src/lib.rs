@@ -48,8 +48,9 @@
 //! 2. The token: its signature by a published key, with an algorithm that is taken; the type `at+jwt`. Once
 //!    for each token: what verified is kept in a bounded cache, by the SHA-256 of the whole text.
 //! 3. That no revocation can have been missed for longer than `max_stale` (5 s). Else 503.
-//! 4. Issuer, audience, `exp` and `nbf` with 5 s of leeway. A token that is bound to a key (`cnf`) is
-//!    refused, since proof of a key can't be checked yet.
+//! 4. Issuer, audience, `exp` and `nbf` with 5 s of leeway. Of a token that is bound (`cnf`): that the caller
+//!    holds the certificate that it names ([`PeerCertificate`]), on every request. Any other binding is
+//!    refused, since nothing here can check it.
 //! 5. Marks: whether the token, its contact, application, key, or any of its clients was revoked. A mark
 //!    that hits one client kills the whole token.
 //! 6. That it acts for a contact at all; `X-Contact-ID`, if it was sent.
@@ -70,6 +71,13 @@
 //!    (feature `reqwest`, on by default) brings one: rustls with aws-lc-rs, and no other crypto library.
 //! 3. [`GuardLayer`] for any tower service, and extractors on `axum-core`, for axum and what is built on it.
 //!
+//! # Certificates
+//!
+//! Applications that must have a certificate get tokens that are bound to it (RFC 8705 3): a stolen one is
+//! worth nothing. The guard sees no connection, so the service must say which certificate a request came with:
+//! put a [`PeerCertificate`] into the extensions of each request, as described there, or name the header of a
+//! proxy that ends the TLS ([`GuardLayer::certificate_in`]). Who does neither refuses bound tokens.
+//!
 //! # When the server is away
 //!
 //! Keys are used for a day after they were last fetched. Revocations are another matter: after `max_stale`
@@ -88,8 +96,8 @@
 //!
 //! * A **check**: `Guard::check` in its place in the order above, a variant of [`Refusal`] or
 //!   [`TokenFault`] (the compiler then asks for its answer), and cases in `tests/vectors`.
-//! * A **proof of a key** (`cnf`): [`TokenFault::Bound`] becomes the answer to a wrong one only; the
-//!   binding is checked on every request, also when the token comes from the cache.
+//! * Another **binding** (`cnf`): a variant of `procura_protocol::confirmation::Confirmation`, and its check
+//!   beside the certificate's in `src/check.rs`: on every request, also when the token comes from the cache.
 //! * A **place of the client id**: [`ClientPlace`].
 //! * An **event** of the stream: `procura_protocol::events`, then `src/events.rs` and seeds for its fuzzer.
 //!   A guard that does not know an event breaks off, so the server must not send it to older ones.
@@ -99,6 +107,7 @@
 
 mod authority;
 mod bearer;
+mod certificate;
 mod check;
 mod client_place;
 mod clock;
@@ -119,6 +128,7 @@ mod sse;
 mod transport;
 
 pub use authority::{Authority, CheckedToken, OnBehalf};
+pub use certificate::{CertificateFormat, CertificateHeader, InvalidCertificateHeader, PeerCertificate};
 pub use check::{Guard, LEEWAY, Settings};
 pub use client_place::{ClientPlace, InvalidTemplate};
 pub use clock::{Clock, SystemClock};
@@ -142,6 +152,7 @@ pub use transport::{Chunks, Transport, TransportError};
 
 pub use procura_jose::{Algorithm, Jwks, JwtError, Random, SystemRandom};
 pub use procura_protocol::access_token::{Presence, TokenMandate};
+pub use procura_protocol::confirmation::{CertificateThumbprint, InvalidThumbprint};
 pub use procura_protocol::ids::{ApplicationId, ClientId, ContactId, InvalidId, ResourceId};
 pub use procura_protocol::mark::MarkSubject;
 pub use procura_protocol::permission::{Permission, Permissions};

@@ -81,9 +81,15 @@ pub enum TokenFault {
     /// `nbf` or `iat` lies ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// It is bound to a key (`cnf`), and proof of it can't be checked here.
+    /// It is bound (`cnf`) to something of which no proof can be checked here.
     #[error("the token is bound to a key, and its proof can't be checked here")]
     Bound,
+    /// It is bound to a certificate, and the request came without any (RFC 8705 3).
+    #[error("the token is bound to a certificate, and none came with the request")]
+    CertificateMissing,
+    /// It is bound to a certificate, and the request came with another (RFC 8705 3).
+    #[error("the token is bound to another certificate")]
+    CertificateOther,
     /// A mark hits it.
     #[error("the token was revoked")]
     Revoked,
@@ -298,6 +304,8 @@ mod tests {
                 TokenFault::Expired,
                 TokenFault::NotYetValid,
                 TokenFault::Bound,
+                TokenFault::CertificateMissing,
+                TokenFault::CertificateOther,
                 TokenFault::Revoked,
                 TokenFault::Jwt(JwtError::TooLong),
                 TokenFault::Jwt(JwtError::NotThreeParts),

@@ -22,6 +22,7 @@ use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
 use crate::connection::read_body;
+use crate::own_guard::peer_certificate;
 use crate::preconditions::{if_match, is_known};
 use crate::routes::App;
 use crate::{answer, api_answer};
@@ -139,7 +140,8 @@ async fn change<S: Store, J: Journal>(
 impl<S: Store, J: Journal> App<S, J> {
     /// Whether the token of a call that takes long is still in force.
     pub(crate) async fn still_passes(&self, head: &Parts) -> Result<(), Response> {
-        let checked = self.guard.check_token(&head.headers, &head.uri).await;
+        let certificate = peer_certificate(&head.extensions);
+        let checked = self.guard.check_token(&head.headers, &head.uri, certificate).await;
         checked.map(drop).map_err(|refusal| self.guard.answer(&refusal).map(Body::from))
     }
 }

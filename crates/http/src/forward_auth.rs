@@ -24,8 +24,8 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use procura_engine::Engine;
-pub use procura_guard::Need;
 use procura_guard::{Authority, Guard, Presence, Refusal, Unavailable};
+pub use procura_guard::{CertificateFormat, CertificateHeader, Need};
 use procura_protocol::error::ErrorCode;
 use procura_protocol::error_message::ErrorMessage;
 use procura_protocol::ids::ResourceId;
@@ -122,7 +122,9 @@ async fn judge<S: Store, J: Journal>(
     }
     let Original { method, uri } = Original::read(policy.source, head, rest)?;
     let target = Uri::try_from(uri.as_str()).map_err(|_| Unclear::Target)?;
-    let token = guard.check_token(&head.headers, &target).await?;
+    // Never the certificate of this connection: that would be the proxy's, and it holds no token.
+    let certificate = policy.certificate.as_ref().and_then(|header| header.read(&head.headers));
+    let token = guard.check_token(&head.headers, &target, certificate).await?;
     let client = policy.client.find(&head.headers, &uri)?;
     let need = policy.need(method, &uri)?;
     Ok(token.acting_for(&client, need)?)

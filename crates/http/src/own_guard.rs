@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Extensions;
 use procura_engine::Engine;
 use procura_guard::{
-    Clock, Guard, InvalidId, Jwks, KeySource, MarkSource, MarkSubject, Refetch, ResourceId, Settings,
-    UnixSeconds,
+    Clock, Guard, InvalidId, Jwks, KeySource, MarkSource, MarkSubject, PeerCertificate, Refetch, ResourceId,
+    Settings, UnixSeconds,
 };
 use procura_protocol::time::UnixMillis;
 use procura_store::{Journal, Store};
@@ -34,6 +35,12 @@ pub(crate) fn guard_for<S: Store, J: Journal>(engine: &Arc<Engine<S, J>>, audien
     let mut settings = Settings::new(&engine.settings().issuer, audience);
     settings.cache_bytes = CACHE_BYTES;
     Guard::new(settings, Arc::clone(&here) as _, Arc::clone(&here) as _, here)
+}
+
+/// The certificate of the connection that a request came by, where the guard's layer finds it too. Whoever
+/// accepts a connection with a certificate puts it there, hashed once for the connection.
+pub(crate) fn peer_certificate(extensions: &Extensions) -> Option<PeerCertificate> {
+    extensions.get::<PeerCertificate>().copied()
 }
 
 /// Keys, marks and time of this process.

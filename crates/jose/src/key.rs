@@ -61,8 +61,39 @@ impl PrivateKey {
             Algorithm::Ps256 => RsaKeyPair::from_pkcs8(pkcs8).map(|pair| Pair::Rsa(pair, &RSA_PSS_SHA256)),
         };
         let rejected = CryptoError::Rejected { algorithm };
-        let pair = pair.map_err(|_| rejected)?;
-        let jwk = public_half(algorithm, &pair).ok_or(rejected)?;
+        PrivateKey::of_pair(algorithm, pair.map_err(|_| rejected)?)
+    }
+
+    /// Reads an ES256 key in the older form of its own (RFC 5915, DER; `EC PRIVATE KEY` in PEM).
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::Rejected`], also for a key on another curve than P-256.
+    pub fn from_sec1(sec1: &[u8]) -> Result<Self, CryptoError> {
+        let algorithm = Algorithm::Es256;
+        let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, sec1);
+        let pair = pair.map_err(|_| CryptoError::Rejected { algorithm })?;
+        PrivateKey::of_pair(algorithm, Pair::Ec(pair))
+    }
+
+    /// Reads an RSA key in the older form of its own (RFC 8017 A.1.2, DER; `RSA PRIVATE KEY` in PEM).
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError::Rejected`], also for an algorithm that is not RSA's.
+    pub fn from_pkcs1(algorithm: Algorithm, pkcs1: &[u8]) -> Result<Self, CryptoError> {
+        let rejected = CryptoError::Rejected { algorithm };
+        let encoding = match algorithm {
+            Algorithm::Rs256 => &RSA_PKCS1_SHA256,
+            Algorithm::Ps256 => &RSA_PSS_SHA256,
+            Algorithm::Es256 | Algorithm::EdDsa => return Err(rejected),
+        };
+        let pair = RsaKeyPair::from_der(pkcs1).map_err(|_| rejected)?;
+        PrivateKey::of_pair(algorithm, Pair::Rsa(pair, encoding))
+    }
+
+    fn of_pair(algorithm: Algorithm, pair: Pair) -> Result<Self, CryptoError> {
+        let jwk = public_half(algorithm, &pair).ok_or(CryptoError::Rejected { algorithm })?;
         Ok(PrivateKey { jwk, pair })
     }
 
@@ -190,7 +221,7 @@ pub enum CryptoError {
     #[error("the crypto library could not generate a key")]
     Generate,
     /// The document holds no such key.
-    #[error("not a PKCS#8 private key for {algorithm}, or one out of bounds (RSA: 2048 to 4096 bits)")]
+    #[error("not a private key for {algorithm}, or one out of bounds (RSA: 2048 to 4096 bits)")]
     Rejected {
         /// What it was read for.
         algorithm: Algorithm,

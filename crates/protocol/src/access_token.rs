@@ -4,10 +4,10 @@
 //! whom must be said in one way only. Whether the token is in force (`exp`, `aud`, marks) is asked by
 //! who has the clock and knows its own name.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::claims::{ACR_UNATTENDED, OwnedMandateGroup};
+use crate::confirmation::Confirmation;
 use crate::ids::{ApplicationId, ClientId, ContactId};
 use crate::permission::Permissions;
 use crate::time::UnixSeconds;
@@ -34,9 +34,9 @@ pub struct AccessToken {
     pub version: u64,
     /// `scope`, as it stands there.
     pub scope: Box<str>,
-    /// Whether there is a `cnf`, whatever it says (RFC 7800): then the token is worth nothing without
-    /// proof of a key, and who can't check that must refuse it.
-    pub is_bound: bool,
+    /// `cnf`, if it is there, whatever it says: then the token is worth nothing without proof of what it
+    /// names, and who can't check that must refuse it.
+    pub confirmation: Option<Confirmation>,
     /// For whom the application acts.
     pub holder: Holder,
 }
@@ -124,7 +124,7 @@ struct Raw {
     auth_time: Option<UnixSeconds>,
     mandates: Option<Vec<OwnedMandateGroup>>,
     #[serde(default, deserialize_with = "present")]
-    cnf: bool,
+    cnf: Option<Confirmation>,
 }
 
 /// An actor that has an actor of its own (RFC 8693 4.1) is a chain, and nobody here makes one.
@@ -134,8 +134,9 @@ struct RawActor {
     sub: ApplicationId,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
+/// A `cnf` that is null is there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Confirmation>, D::Error> {
+    Confirmation::deserialize(deserializer).map(Some)
 }
 
 impl TryFrom<Raw> for AccessToken {
@@ -156,7 +157,7 @@ impl TryFrom<Raw> for AccessToken {
             application: raw.client_id,
             version: raw.dv,
             scope: raw.scope,
-            is_bound: raw.cnf,
+            confirmation: raw.cnf,
             holder,
         })
     }
@@ -206,6 +207,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::confirmation::CertificateThumbprint;
     use crate::permission::Permission;
 
     fn contact_token() -> Value {
@@ -229,7 +231,7 @@ mod tests {
         let token = read(&contact_token()).unwrap();
         let Holder::Contact { contact, presence, mandates } = &token.holder else { panic!("of nobody") };
         assert_eq!((contact.as_str(), *presence, mandates.len()), ("CON1", Presence::NoPerson, 3));
-        assert_eq!((token.application.as_str(), token.version, token.is_bound), ("app_1", 63, false));
+        assert_eq!((token.application.as_str(), token.version, token.confirmation), ("app_1", 63, None));
         let trade = Permissions::NONE.with(Permission::Trade);
         assert_eq!(token.permissions_for("CLI9"), Some(trade));
         assert_eq!(token.permissions_for("CLI1"), Some(Permissions::NONE));
@@ -304,10 +306,14 @@ mod tests {
 
     #[test]
     fn any_cnf_is_seen_even_an_empty_one() {
-        for cnf in [json!(null), json!({}), json!({"x5t#S256": "A"}), json!(7)] {
+        for cnf in [json!(null), json!({}), json!({"x5t#S256": "A"}), json!({"jkt": "A"}), json!(7)] {
             let mut claims = contact_token();
             claims["cnf"] = cnf;
-            assert!(read(&claims).unwrap().is_bound);
+            assert_eq!(read(&claims).unwrap().confirmation, Some(Confirmation::Unknown));
         }
+        let thumbprint = CertificateThumbprint([1; 32]);
+        let mut claims = contact_token();
+        claims["cnf"] = json!({ "x5t#S256": thumbprint.to_string() });
+        assert_eq!(read(&claims).unwrap().confirmation, Some(Confirmation::Certificate(thumbprint)));
     }
 }

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::confirmation::{ByCertificate, CertificateThumbprint};
 use crate::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use crate::json::{push_integer, push_string};
 use crate::permission::{Permission, Permissions};
@@ -121,13 +122,16 @@ pub struct AccessTokenClaims<'a> {
     pub directory_version: u64,
     /// `mandates`, as [`group_by_permissions`] makes them.
     pub mandates: &'a [MandateGroup<'a>],
+    /// `cnf`, written only if there is one: the certificate without which the token is worth nothing (RFC
+    /// 8705 3.1).
+    pub bound_to: Option<CertificateThumbprint>,
 }
 
 impl AccessTokenClaims<'_> {
     /// The JWT's payload.
     pub fn to_json(&self) -> Vec<u8> {
         let scope = common_permissions(self.mandates);
-        let mut out = Vec::with_capacity(448 + self.issuer.len() + self.mandates_capacity());
+        let mut out = Vec::with_capacity(512 + self.issuer.len() + self.mandates_capacity());
         push_common(&mut out, self.issuer, self.contact_id, self.resource_id);
         push_times(&mut out, self.issued_at, self.expires_at, self.token_id);
         out.extend_from_slice(br#","client_id":"#);
@@ -151,7 +155,13 @@ impl AccessTokenClaims<'_> {
             push_strings(&mut out, group.permissions.iter().map(Permission::name));
             out.push(b'}');
         }
-        out.extend_from_slice(b"]}");
+        out.push(b']');
+        if let Some(thumbprint) = self.bound_to {
+            out.extend_from_slice(br#","cnf":{"x5t#S256":"#);
+            push_string(&mut out, &thumbprint.to_string());
+            out.push(b'}');
+        }
+        out.push(b'}');
         out
     }
 
@@ -277,6 +287,9 @@ pub struct OwnedAccessTokenClaims {
     pub dv: u64,
     /// The clients, grouped by equal permissions.
     pub mandates: Vec<OwnedMandateGroup>,
+    /// The certificate that it is bound to, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<ByCertificate>,
 }
 
 mod permission_names {
@@ -328,6 +341,7 @@ mod tests {
             token_id: "AAAAAAAAAAAAAAAAAAAAAA",
             directory_version: 42,
             mandates,
+            bound_to: None,
         }
     }
 
@@ -351,6 +365,15 @@ mod tests {
             text,
             r#"{"iss":"https://procura.example","sub":"con.1","aud":"https://procura.example/api","iat":1700000000,"exp":1700003600,"jti":"AAAAAAAAAAAAAAAAAAAAAA","client_id":"app_1","scope":"openid can_trade","act":{"sub":"app_1"},"acr":"urn:procura:acr:unattended","dv":42,"mandates":[{"clients":["c1","c3"],"permissions":["can_manage_payments","can_trade"]},{"clients":["c2"],"permissions":["can_trade"]}]}"#
         );
+    }
+
+    #[test]
+    fn a_bound_access_token_names_its_certificate_last() {
+        let bound_to = Some(CertificateThumbprint([0; 32]));
+        let claims = AccessTokenClaims { bound_to, ..access_token(&[]) };
+        let text = String::from_utf8(claims.to_json()).unwrap();
+        let cnf = format!(r#""cnf":{{"x5t#S256":"{}"}}}}"#, "A".repeat(43));
+        assert!(text.ends_with(&format!(r#","mandates":[],{cnf}"#)), "{text}");
     }
 
     #[test]
@@ -381,6 +404,7 @@ mod tests {
             names in prop::collection::btree_map("[a-zA-Z0-9._-]{3,12}", (any::<String>(), permissions()), 0..9),
             issuer in any::<String>(),
             version in 0..i64::MAX as u64,
+            bound in any::<bool>(),
         ) {
             let list: Vec<_> = names.iter()
                 .map(|(id, (name, _))| ClientClaim { client_id: id, client_name: name })
@@ -391,8 +415,9 @@ mod tests {
                 prop_assert_eq!(serde_json::to_vec(&read).unwrap(), claims.to_json());
 
                 let groups = group_by_permissions(names.iter().map(|(id, (_, p))| (id.as_str(), *p)));
+                let bound_to = bound.then_some(CertificateThumbprint([version as u8; 32]));
                 let claims = AccessTokenClaims {
-                    issuer: &issuer, directory_version: version, ..access_token(&groups)
+                    issuer: &issuer, directory_version: version, bound_to, ..access_token(&groups)
                 };
                 let read: OwnedAccessTokenClaims = serde_json::from_slice(&claims.to_json()).unwrap();
                 prop_assert_eq!(serde_json::to_vec(&read).unwrap(), claims.to_json());

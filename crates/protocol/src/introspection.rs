@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::access_token::{AccessToken, Holder, Presence};
 use crate::claims::{ACR_UNATTENDED, MandateGroup, group_by_permissions};
+use crate::confirmation::{ByCertificate, Confirmation};
 use crate::permission::Permission;
 
 /// The answer about everything that is not in force, not for whoever asks, or no token at all.
@@ -32,6 +33,8 @@ struct Active<'a> {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mandates: Option<Vec<Group<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<ByCertificate>,
 }
 
 #[derive(Serialize)]
@@ -45,7 +48,8 @@ struct Group<'a> {
     permissions: Vec<&'static str>,
 }
 
-/// The answer about a token in force: the same `act`, `acr` and `mandates` as in the token.
+/// The answer about a token in force: the same `act`, `acr`, `mandates` and `cnf` as in the token
+/// (RFC 8705 3.2). Whoever asked must check the certificate of its own caller.
 ///
 /// # Errors
 ///
@@ -69,6 +73,7 @@ pub fn active<'a>(token: &'a AccessToken) -> Result<Vec<u8>, serde_json::Error> 
         acr: None,
         auth_time: None,
         mandates: None,
+        cnf: by_certificate(token),
     };
     if let Holder::Contact { contact, presence, mandates } = &token.holder {
         answer.sub = contact.as_str();
@@ -87,4 +92,11 @@ pub fn active<'a>(token: &'a AccessToken) -> Result<Vec<u8>, serde_json::Error> 
         answer.mandates = Some(group_by_permissions(clients).into_iter().map(group).collect());
     }
     serde_json::to_vec(&answer)
+}
+
+fn by_certificate(token: &AccessToken) -> Option<ByCertificate> {
+    match token.confirmation {
+        Some(Confirmation::Certificate(thumbprint)) => Some(ByCertificate { thumbprint }),
+        Some(Confirmation::Unknown) | None => None,
+    }
 }

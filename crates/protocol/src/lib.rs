@@ -27,6 +27,7 @@ pub mod claims;
 pub mod client_assertion;
 pub mod client_cert;
 mod coded;
+pub mod confirmation;
 pub mod contact_token;
 pub mod contact_update;
 pub mod contacts;

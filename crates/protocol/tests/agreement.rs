@@ -72,6 +72,7 @@ proptest! {
             token_id: "b",
             directory_version: 7,
             mandates: &groups,
+            bound_to: None,
         };
         let id_token: OwnedIdTokenClaims = serde_json::from_slice(&id_token.to_json()).unwrap();
         let access_token: OwnedAccessTokenClaims = serde_json::from_slice(&access_token.to_json()).unwrap();

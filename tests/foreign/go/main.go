@@ -1,8 +1,8 @@
 // Runs the shared vectors through protect.go, then protects a small API of its own behind a running demo.
 //
 // Usage: protect VECTORS DEMO, where VECTORS is tests/vectors/guard.json and DEMO holds the line that
-// `procura demo --json` prints. The last line says how much was checked; the first thing that is not right
-// ends the program.
+// `procura demo --json` prints. Or: protect --partner DEMO, with the line of `procura demo --tls --json`. The last
+// line says how much was checked; the first thing that is not right ends the program.
 
 package main
 
@@ -37,6 +37,7 @@ type vectors struct {
 	Issuer, Audience, Realm string
 	Now                     int64
 	JWKS                    jose.JSONWebKeySet
+	Certificates            map[string]struct{ DER []byte }
 	Cases                   []vector
 	CutOff                  []vector `json:"cut_off"`
 }
@@ -45,8 +46,9 @@ type vector struct {
 	Name    string
 	Token   *string
 	Request struct {
-		Target  string
-		Headers [][2]string
+		Target      string
+		Headers     [][2]string
+		Certificate string
 	}
 	Route struct {
 		Permission *string
@@ -79,7 +81,12 @@ type tokens struct {
 
 func main() {
 	if len(os.Args) != 3 {
-		fail("usage: protect VECTORS DEMO")
+		fail("usage: protect VECTORS DEMO, or protect --partner DEMO")
+	}
+	if os.Args[1] == "--partner" {
+		runPartner(os.Args[2])
+		fmt.Printf("%d checks passed\n", checks)
+		return
 	}
 	var shared vectors
 	var told demo
@@ -135,7 +142,8 @@ func outcome(guard *Guard, shared *vectors, c *vector) map[string]any {
 	if c.Route.Permission != nil {
 		route.Permission = *c.Route.Permission
 	}
-	acting, refused := guard.Check(query, header, shared.Now, route)
+	caller := Caller{Query: query, Header: header, Certificate: shared.Certificates[c.Request.Certificate].DER}
+	acting, refused := guard.Check(caller, shared.Now, route)
 	if refused != nil {
 		wellAnswered(refused, shared.Realm)
 		return map[string]any{

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	stdjson "encoding/json"
 	"errors"
@@ -113,6 +114,8 @@ type accessToken struct {
 	AuthTime    *int64         `json:"auth_time"`
 	Actor       map[string]any `json:"act"`
 	Mandates    []mandate      `json:"mandates"`
+	bound       bool           // Whether there is a cnf, whatever it says.
+	boundTo     string         // x5t#S256 of a cnf that has no other member.
 }
 
 // region check
@@ -130,8 +133,17 @@ type Route struct {
 	Person     bool
 }
 
-// Check says who may do what by a request's query and headers.
-func (g *Guard) Check(query string, header http.Header, now int64, route Route) (*ActingFor, *Refused) {
+// Caller is what a request says by its query and headers, and the certificate that its caller showed in the
+// TLS handshake, DER; nil if it showed none.
+type Caller struct {
+	Query       string
+	Header      http.Header
+	Certificate []byte
+}
+
+// Check says who may do what.
+func (g *Guard) Check(caller Caller, now int64, route Route) (*ActingFor, *Refused) {
+	query, header := caller.Query, caller.Header
 	parameters := parse(query)
 	token, refused := bearerToken(parameters, header.Values("Authorization"))
 	if refused != nil {
@@ -140,6 +152,9 @@ func (g *Guard) Check(query string, header http.Header, now int64, route Route) 
 	claims, refused := g.verified(token, now)
 	if refused != nil {
 		return nil, refused
+	}
+	if claims.bound && (caller.Certificate == nil || claims.boundTo != thumbprint(caller.Certificate)) {
+		return nil, invalidToken
 	}
 	if g.StillActive != nil {
 		if active, err := g.StillActive(token); err != nil {
@@ -226,12 +241,25 @@ func (g *Guard) verified(token string, now int64) (*accessToken, *Refused) {
 	if claims.Issuer != g.Issuer || claims.Audience != g.Audience || !inForce || notYet {
 		return nil, invalidToken
 	}
+	// With any other member the token is bound to something that is not checked here.
+	confirmation, bound := claimsHave["cnf"]
+	members, _ := confirmation.(map[string]any)
+	if digest, ok := members["x5t#S256"].(string); ok && len(members) == 1 {
+		claims.boundTo = digest
+	}
+	claims.bound = bound
 	return &claims, nil
+}
+
+// What names a certificate in a token that is bound to it (RFC 8705, section 3.1).
+func thumbprint(certificate []byte) string {
+	digest := sha256.Sum256(certificate)
+	return base64.RawURLEncoding.EncodeToString(digest[:])
 }
 
 // endregion check
 
-// Whether each claim is there and is what the contract says, and no claim binds the token to a key.
+// Whether each claim is there and is what the contract says.
 func (c *accessToken) wellFormed(has map[string]any) bool {
 	for _, name := range []string{"nbf", "auth_time", "act", "acr", "mandates"} {
 		if value, there := has[name]; there && value == nil {
@@ -243,8 +271,7 @@ func (c *accessToken) wellFormed(has map[string]any) bool {
 			return false
 		}
 	}
-	_, bound := has["cnf"]
-	if bound || c.Issued == nil || c.Expires == nil || c.Version == nil {
+	if c.Issued == nil || c.Expires == nil || c.Version == nil {
 		return false
 	}
 	if c.ID == "" || c.Scope == nil || !application.MatchString(c.Application) {
@@ -419,7 +446,12 @@ func Introspection(client *http.Client, endpoint, resourceID, secret string) fun
 // Protect puts a guard before a handler, which gets to know for whom it acts.
 func (g *Guard) Protect(route Route, handler func(http.ResponseWriter, *http.Request, *ActingFor)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		acting, refused := g.Check(r.URL.RawQuery, r.Header, time.Now().Unix(), route)
+		caller := Caller{Query: r.URL.RawQuery, Header: r.Header}
+		// Only where this server itself ends the TLS and asks for certificates: tls.RequestClientCert.
+		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+			caller.Certificate = r.TLS.PeerCertificates[0].Raw
+		}
+		acting, refused := g.Check(caller, time.Now().Unix(), route)
 		if refused != nil {
 			refused.Answer(w, g.Audience)
 			return

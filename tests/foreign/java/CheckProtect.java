@@ -112,7 +112,9 @@ final class CheckProtect {
         var answer = new HashMap<String, Object>();
         try {
             var query = target.length < 2 ? null : target[1];
-            answer.put("acting", guard.check(query, headers, vectors.get("now").longValue(), route));
+            var der = vectors.get("certificates").path(one.get("request").path("certificate").asText()).get("der");
+            var caller = new Caller(query, headers, der == null ? null : der.binaryValue());
+            answer.put("acting", guard.check(caller, vectors.get("now").longValue(), route));
             answer.put("status", 200);
             answer.put("error", null);
             answer.put("code", null);

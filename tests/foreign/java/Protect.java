@@ -22,6 +22,7 @@ import com.nimbusds.jose.proc.SecurityContext;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsExchange;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLDecoder;
@@ -34,7 +35,9 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
+import java.security.MessageDigest;
 import java.security.Signature;
+import java.security.cert.CertificateEncodingException;
 import java.security.spec.X509EncodedKeySpec;
 import java.text.ParseException;
 import java.time.Duration;
@@ -51,9 +54,16 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLPeerUnverifiedException;
 
 /** Who may do what: what a handler gets to know. */
 record ActingFor(String contact, String application, String client, Set<String> permissions, String presence) {}
+
+/**
+ * What a request says by its raw query and its headers (names in lower case), and the certificate that its caller
+ * showed in the TLS handshake, DER; null if it showed none.
+ */
+record Caller(String query, Map<String, List<String>> headers, byte[] certificate) {}
 
 /** What a route asks for. Without a permission, authority to read is enough. */
 record Route(String permission, boolean person) {}
@@ -157,11 +167,14 @@ final class Guard {
         return ((JWKSetBasedJWKSource<SecurityContext>) source).getJWKSetSource();
     }
 
-    /** Who may do what, by a request's raw query and headers (names in lower case). Or Refused. */
-    ActingFor check(String query, Map<String, List<String>> headers, long now, Route route) {
-        var parameters = parameters(query);
+    /** Who may do what. Or Refused. */
+    ActingFor check(Caller caller, long now, Route route) {
+        var parameters = parameters(caller.query());
+        var headers = caller.headers();
         var token = bearerToken(parameters, headers.getOrDefault("authorization", List.of()));
         var claims = claims(token, now);
+        // Exactly this: with any other member the token is bound to something that is not checked here.
+        Refused.unless(!claims.has("cnf") || claims.get("cnf").equals(boundTo(caller.certificate())));
         if (stillActive != null) Refused.unless(stillActive.test(token));
         if (!claims.has("mandates")) throw new Refused(403, "no_contact");
 
@@ -180,6 +193,18 @@ final class Guard {
         var presence = claims.has("act") ? "no_person" : "person";
         if (route.person() && claims.has("act")) throw new Refused(403, "person_required");
         return new ActingFor(contact, claims.get("client_id").textValue(), clients.get(0), held, presence);
+    }
+
+    /** `cnf` of a token that is bound to a certificate (RFC 8705, section 3.1); null without a certificate. */
+    private static JsonNode boundTo(byte[] certificate) {
+        if (certificate == null) return null;
+        try {
+            var digest = MessageDigest.getInstance("SHA-256").digest(certificate);
+            var text = Base64.getUrlEncoder().withoutPadding().encodeToString(digest);
+            return STRICT.createObjectNode().put("x5t#S256", text);
+        } catch (GeneralSecurityException impossible) {
+            throw new IllegalStateException(impossible); // Every JDK has SHA-256.
+        }
     }
 
     private static Set<String> held(JsonNode mandates, String client) {
@@ -246,12 +271,12 @@ final class Guard {
 
     // endregion check
 
-    /** Whether each claim is there and is what the contract says, and no claim binds the token to a key. */
+    /** Whether each claim is there and is what the contract says. */
     private static boolean wellFormed(JsonNode claims) {
         for (var name : List.of("iat", "exp", "dv")) if (!isNumber(claims.get(name))) return false;
         for (var name : List.of("nbf", "auth_time")) if (claims.has(name) && !isNumber(claims.get(name))) return false;
         if (!claims.path("scope").isTextual() || claims.has("acr") && !claims.get("acr").isTextual()) return false;
-        if (claims.has("cnf") || !isText(claims.get("jti")) || !isText(claims.get("client_id"))) return false;
+        if (!isText(claims.get("jti")) || !isText(claims.get("client_id"))) return false;
         var application = claims.get("client_id").textValue();
         if (!APPLICATION.matcher(application).matches()) return false;
         if (is(claims.get("sub"), application)) { // An application alone.
@@ -407,10 +432,23 @@ record Protected(Guard guard, String method, Route route, Function<ActingFor, Ma
         exchange.getRequestHeaders().forEach((name, values) -> headers.put(name.toLowerCase(Locale.ROOT), values));
         var now = System.currentTimeMillis() / 1000;
         try {
-            var acting = guard.check(exchange.getRequestURI().getRawQuery(), headers, now, route);
+            var caller = new Caller(exchange.getRequestURI().getRawQuery(), headers, certificate(exchange));
+            var acting = guard.check(caller, now, route);
             send(exchange, 200, Map.of("Content-Type", "application/json"), handler.apply(acting));
         } catch (Refused refused) {
             send(exchange, refused.status, refused.headers(guard.audience), refused.body());
+        }
+    }
+
+    /** Only where this server itself ends the TLS and asks for certificates: HttpsParameters.setWantClientAuth. */
+    private static byte[] certificate(HttpExchange exchange) throws IOException {
+        if (!(exchange instanceof HttpsExchange secure)) return null;
+        try {
+            return secure.getSSLSession().getPeerCertificates()[0].getEncoded();
+        } catch (SSLPeerUnverifiedException none) {
+            return null;
+        } catch (CertificateEncodingException error) {
+            throw new IOException(error);
         }
     }
 

@@ -54,8 +54,10 @@ async function runVectors(vectors) {
 async function outcome(guard, vectors, { token, request, route }) {
   const filled = (text) => text.replaceAll("{token}", () => token ?? "");
   const headers = request.headers.map(([name, value]) => [name, filled(value)]);
+  const held = vectors.certificates[request.certificate]?.der;
+  const certificate = held && Buffer.from(held, "base64");
   try {
-    const acting = await guard.check(filled(request.target), headers, { now: vectors.now, ...route });
+    const acting = await guard.check(filled(request.target), headers, { now: vectors.now, certificate, ...route });
     const told = { ...acting, permissions: [...acting.permissions].sort() };
     return { status: 200, error: null, code: null, acting: told };
   } catch (refused) {

@@ -1,6 +1,7 @@
 // Protects an HTTP API in Node.js with `jose`. docs/protect-an-api.md shows the regions of this file.
 
-import { webcrypto } from "node:crypto";
+import { createHash, webcrypto } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { errors, jwtVerify } from "jose";
 
 // Node.js 18 has it, but not under this name.
@@ -64,12 +65,15 @@ export class Guard {
   }
 
   // Who may do what, by a request's target and its headers as [name, value] pairs. Or Refused.
-  async check(target, headers, { now, permission, person = false }) {
+  // `certificate` is the one that the caller showed in the TLS handshake, DER; undefined if it showed none.
+  async check(target, headers, { now, permission, person = false, certificate }) {
     // The mark stays: a second one belongs to the first name.
     const query = new URLSearchParams(target.includes("?") ? target.slice(target.indexOf("?")) : "");
     const named = (name) => headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
     const token = bearerToken(query, named("authorization"));
     const claims = await this.claims(token, now);
+    // Exactly this: with any other member the token is bound to something that is not checked here.
+    unless(!("cnf" in claims) || (certificate && isDeepStrictEqual(claims.cnf, boundTo(certificate))));
     if (this.stillActive) unless(await this.stillActive(token));
     if (!("mandates" in claims)) throw new Refused(403, { code: "no_contact" });
 
@@ -121,14 +125,17 @@ export class Guard {
   }
 }
 
+// `cnf` of a token that is bound to a certificate (RFC 8705, section 3.1).
+function boundTo(certificate) {
+  return { "x5t#S256": createHash("sha256").update(certificate).digest("base64url") };
+}
+
 // endregion check
 
-// Whether each claim is there and is what the contract says, and no claim binds the token to a key.
+// Whether each claim is there and is what the contract says.
 function wellFormed(claims) {
   const numbers = ["iat", "exp", "dv", ...["nbf", "auth_time"].filter((name) => name in claims)];
-  if ("cnf" in claims || !numbers.every((name) => Number.isSafeInteger(claims[name]) && claims[name] >= 0)) {
-    return false;
-  }
+  if (!numbers.every((name) => Number.isSafeInteger(claims[name]) && claims[name] >= 0)) return false;
   const { sub, jti, client_id: application, scope, act, acr = "", mandates } = claims;
   if (![jti, scope, acr].every((text) => typeof text === "string") || jti === "") return false;
   if (!isText(application, APPLICATION)) return false;
@@ -237,7 +244,9 @@ export function api(guard) {
     const raw = request.rawHeaders;
     const headers = raw.flatMap((name, at) => (at % 2 === 0 ? [[name, raw[at + 1]]] : []));
     try {
-      const options = { now: Date.now() / 1000, permission: route.permission };
+      // Only where this server itself ends the TLS and asks for certificates: `requestCert: true`.
+      const certificate = request.socket.getPeerCertificate?.()?.raw;
+      const options = { now: Date.now() / 1000, permission: route.permission, certificate };
       const acting = await guard.check(request.url, headers, options);
       const body = JSON.stringify(route.handler(acting));
       return response.writeHead(200, { "Content-Type": "application/json" }).end(body);

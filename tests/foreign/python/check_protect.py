@@ -66,8 +66,12 @@ def outcome(guard, vectors, case):
     token, request, route = case["token"] or "", case["request"], case["route"]
     headers = [(name, value.replace("{token}", token)) for name, value in request["headers"]]
     target = request["target"].replace("{token}", token)
+    held = request["certificate"]
+    certificate = held and base64.b64decode(vectors["certificates"][held]["der"])
     try:
-        acting = guard.check(target, headers, vectors["now"], route["permission"], route["person"])
+        acting = guard.check(
+            target, headers, vectors["now"], route["permission"], route["person"], certificate
+        )
     except protect.Refused as refused:
         well_answered(refused, vectors["realm"])
         return {"status": refused.status, "error": refused.error, "code": refused.code, "acting": None}

@@ -1,10 +1,12 @@
 """Protects an HTTP API in Python with PyJWT. docs/protect-an-api.md shows the regions of this file."""
 
 import base64
+import hashlib
 import http.client
 import http.server
 import json
 import re
+import ssl
 import time
 import urllib.parse
 import urllib.request
@@ -79,12 +81,17 @@ class Guard:
         """`keys` is a jwt.PyJWKClient; `still_active(token)` asks the server, see Introspection."""
         self.issuer, self.audience, self.keys, self.still_active = issuer, audience, keys, still_active
 
-    def check(self, target, headers, now, permission=None, person=False):
-        """Who may do what, by a request's target and its headers as (name, value) pairs. Or Refused."""
+    def check(self, target, headers, now, permission=None, person=False, certificate=None):
+        """Who may do what, by a request's target and its headers as (name, value) pairs. Or Refused.
+
+        `certificate` is the one that the caller showed in the TLS handshake, DER; None if it showed none.
+        """
         query = urllib.parse.parse_qsl(target.partition("?")[2], keep_blank_values=True)
         headers = [(name.lower(), value) for name, value in headers]
         token = bearer_token(query, every(headers, "authorization"))
         claims, presence = self.claims(token, now)
+        # Exactly this: with any other member the token is bound to something that is not checked here.
+        unless("cnf" not in claims or certificate is not None and claims["cnf"] == bound_to(certificate))
         if self.still_active is not None:
             unless(self.still_active(token))
         if "mandates" not in claims:
@@ -144,18 +151,24 @@ class Guard:
         except jwt.PyJWKClientError as error:
             raise Refused(401, error="invalid_token") from error
 
+
+def bound_to(certificate):
+    """`cnf` of a token that is bound to a certificate (RFC 8705, section 3.1)."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(certificate).digest())
+    return {"x5t#S256": digest.decode().rstrip("=")}
+
 # endregion check
 
 
 def well_formed(claims):
-    """Whether each claim is there and is what the contract says, and no claim binds the token to a key."""
+    """Whether each claim is there and is what the contract says."""
     numbers = ["iat", "exp", "dv", *({"nbf", "auth_time"} & claims.keys())]
     if not all(type(claims.get(name)) is int and 0 <= claims[name] < 2**53 for name in numbers):
         return False
     application, contact, acr = claims.get("client_id"), claims.get("sub"), claims.get("acr", "")
     if not all(isinstance(text, str) for text in (claims.get("jti"), claims.get("scope"), acr)):
         return False
-    if "cnf" in claims or claims["jti"] == "" or not is_text(application, APPLICATION):
+    if claims["jti"] == "" or not is_text(application, APPLICATION):
         return False
     if contact == application:  # An application alone.
         return not {"act", "auth_time", "mandates"} & claims.keys()
@@ -274,7 +287,11 @@ class Api(http.server.BaseHTTPRequestHandler):
         if handler is None:
             return self.send(404, {}, b"")
         try:
-            acting = self.guard.check(self.path, self.headers.items(), time.time(), permission)
+            # Only where this server itself ends the TLS and asks for certificates; see ssl.SSLContext.
+            tls = isinstance(self.connection, ssl.SSLSocket)
+            certificate = self.connection.getpeercert(binary_form=True) if tls else None
+            request = self.path, self.headers.items(), time.time(), permission
+            acting = self.guard.check(*request, certificate=certificate)
         except Refused as refused:
             return self.send(*refused.answer(self.guard.audience))
         body = json.dumps(handler(self, acting)).encode()

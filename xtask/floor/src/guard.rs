@@ -174,7 +174,7 @@ impl Made {
     }
 
     fn check(&self, guard: &Guard, token: &Token) -> Result<(), Failure> {
-        let checked = now_or_never(guard.check_token(&token.headers, &self.uri)).ok_or("it waits")?;
+        let checked = now_or_never(guard.check_token(&token.headers, &self.uri, None)).ok_or("it waits")?;
         let checked = checked.map_err(|refusal| format!("refused: {refusal:?}"))?;
         let need = Need::permission(Permission::Trade);
         let acting = checked.acting_for(&self.client, need).map_err(|refusal| format!("{refusal:?}"))?;
@@ -207,6 +207,7 @@ fn token(key: &PrivateKey, prefix: &CompactPrefix, number: u32) -> Result<Token,
         token_id: &jti,
         directory_version: 63,
         mandates: &groups,
+        bound_to: None,
     };
     let input = compact_input(prefix, &claims.to_json());
     let signature = key.sign(&input)?;

@@ -65,10 +65,10 @@ async fn delays(demo: &Demo, times: u32) -> Result<Vec<f64>, Failure> {
         let token = answer["access_token"].as_str().ok_or("no token came")?;
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
-        guard.check_token(&headers, &uri).await.map_err(|refusal| format!("at once: {refusal:?}"))?;
+        guard.check_token(&headers, &uri, None).await.map_err(|refusal| format!("at once: {refusal:?}"))?;
         post(demo, "/revoke", &format!("token={token}"))?;
         let begin = now();
-        while guard.check_token(&headers, &uri).await.is_ok() {
+        while guard.check_token(&headers, &uri, None).await.is_ok() {
             if now().duration_since(begin) > PATIENCE {
                 return Err("a revoked token is still taken".into());
             }

@@ -38,6 +38,8 @@ pub(super) struct Request {
     method: &'static str,
     pub(super) target: String,
     pub(super) headers: Vec<(String, String)>,
+    /// The name of the certificate that the caller proved to hold in its TLS handshake.
+    certificate: Option<&'static str>,
 }
 
 /// What the route asks for.
@@ -81,6 +83,7 @@ impl Case {
                 method: "GET",
                 target: "/quotes?client_id=CLI1001".to_owned(),
                 headers: vec![header("authorization", "Bearer {token}")],
+                certificate: None,
             },
             route: Route { permission: None, person: false },
             marks: Vec::new(),
@@ -109,6 +112,12 @@ impl Case {
     /// This header too.
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         self.request.headers.push(header(name, value));
+        self
+    }
+
+    /// The caller holds this certificate.
+    pub(super) fn certificate(mut self, name: &'static str) -> Self {
+        self.request.certificate = Some(name);
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod algorithm;
+mod bound;
 mod claims;
 mod client;
 mod header;
@@ -27,6 +28,7 @@ pub(super) fn cases(keys: &Keys) -> Vec<Case> {
         claims::cases(keys),
         time::cases(keys),
         parties::cases(keys),
+        bound::cases(keys),
         client::cases(keys),
         marks::cases(keys),
     ]

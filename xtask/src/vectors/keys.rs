@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use procura_jose::{Algorithm, PrivateKey, base64url};
 use serde_json::{Value, json};
 
+use super::certificates::Certificates;
 use super::der;
 use crate::steps::Failure;
 
@@ -18,8 +19,11 @@ const KEYS: [(&str, Algorithm, bool); 6] = [
     ("retired_not_in_jwks", Algorithm::Es256, false),
 ];
 
-/// All keys of the vectors.
-pub(super) struct Keys(BTreeMap<&'static str, Key>);
+/// All keys of the vectors, and the certificates.
+pub(super) struct Keys {
+    keys: BTreeMap<&'static str, Key>,
+    pub(super) certificates: Certificates,
+}
 
 struct Key {
     pkcs8: Vec<u8>,
@@ -35,7 +39,7 @@ impl Keys {
             let kept = file["private_keys"][name]["pkcs8"].as_str();
             keys.insert(name, Key::of(name, algorithm, kept)?);
         }
-        Ok(Keys(keys))
+        Ok(Keys { keys, certificates: Certificates::of(file)? })
     }
 
     /// The public halves that a guard fetches.
@@ -46,12 +50,12 @@ impl Keys {
 
     /// The private halves, by name.
     pub(super) fn private(&self) -> Result<Vec<(&'static str, Value)>, Failure> {
-        self.0.iter().map(|(name, key)| Ok((*name, key.private(name)?))).collect()
+        self.keys.iter().map(|(name, key)| Ok((*name, key.private(name)?))).collect()
     }
 
     /// The public JWK of a key.
     pub(super) fn public(&self, name: &str) -> &Value {
-        self.0.get(name).map_or(&Value::Null, |key| &key.public)
+        self.keys.get(name).map_or(&Value::Null, |key| &key.public)
     }
 
     /// The `kid` of a key.
@@ -94,7 +98,7 @@ impl Keys {
     }
 
     fn key(&self, name: &str) -> Result<&Key, Failure> {
-        self.0.get(name).ok_or_else(|| Failure::wrong(format!("no key is called {name}")))
+        self.keys.get(name).ok_or_else(|| Failure::wrong(format!("no key is called {name}")))
     }
 }
 

@@ -3,9 +3,12 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod api;
+mod assertions;
 mod fake;
 mod id_tokens;
 mod introspection;
+#[cfg(feature = "reqwest")]
+mod mutual_tls;
 mod retries;
 mod revocation;
 mod token_source;

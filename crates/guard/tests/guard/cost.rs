@@ -98,7 +98,7 @@ fn request(signer: &Signer, no: usize, clients: usize) -> (String, HeaderMap) {
 
 fn check(guard: &Guard, headers: &HeaderMap) {
     let uri = Uri::from_static("/quotes?client_id=CLI000000");
-    let checking = pin!(guard.check_token(headers, &uri));
+    let checking = pin!(guard.check_token(headers, &uri, None));
     let Poll::Ready(token) = checking.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("a known key needs no waiting")
     };

@@ -198,6 +198,7 @@ impl Signer {
             token_id: "AAAAAAAAAAAAAAAAAAAAAA",
             directory_version: 7,
             mandates: &mandates,
+            bound_to: None,
         };
         self.sign(&claims.to_json())
     }

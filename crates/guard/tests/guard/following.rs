@@ -38,7 +38,7 @@ impl Setting {
         self.settle().await;
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {}", self.token)).unwrap());
-        self.guard.check_token(&headers, &Uri::from_static("/")).await.map(drop)
+        self.guard.check_token(&headers, &Uri::from_static("/"), None).await.map(drop)
     }
 
     /// Lets the guard read what was sent.

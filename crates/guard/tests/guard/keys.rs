@@ -11,7 +11,7 @@ use crate::fake::{Server, Signer, now};
 async fn judged(guard: &Guard, token: &str) -> Result<(), Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-    guard.check_token(&headers, &Uri::from_static("/")).await.map(drop)
+    guard.check_token(&headers, &Uri::from_static("/"), None).await.map(drop)
 }
 
 /// What a token gets that verifies while no marks were ever told.

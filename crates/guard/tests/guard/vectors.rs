@@ -1,10 +1,13 @@
 //! `tests/vectors/guard.json` through the whole layer, with a handler that counts how often it is called.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Request};
@@ -12,8 +15,9 @@ use http_body_util::BodyExt;
 use procura_guard::{
     ActingFor, Anyone, Authority, CanAuthorisePayments, CanMakeSameCurrencyPayments, CanManageBeneficiaries,
     CanManageBeneficiariesGroups, CanManageContacts, CanManageFixForwards, CanManageMultipayments,
-    CanManagePayments, CanManagePermissions, CanTrade, Guard, Jwks, Permission, Person, Presence, Reading,
-    Rejection, ResourceId, RouteNeed, RoutePresence, Settings,
+    CanManagePayments, CanManagePermissions, CanTrade, CertificateFormat, CertificateHeader, Guard,
+    GuardLayer, Jwks, PeerCertificate, Permission, Person, Presence, Reading, Rejection, ResourceId,
+    RouteNeed, RoutePresence, Settings,
 };
 use procura_protocol::mark::MarkKind;
 use serde::Deserialize;
@@ -29,13 +33,22 @@ struct File {
     realm: String,
     now: i64,
     jwks: Jwks,
+    certificates: BTreeMap<String, Certificate>,
     cases: Vec<Case>,
     cut_off: Vec<Case>,
 }
 
 #[derive(Deserialize)]
+struct Certificate {
+    der: String,
+    #[serde(rename = "x5t#S256")]
+    thumbprint: String,
+}
+
+#[derive(Deserialize)]
 struct Case {
     name: String,
+    group: String,
     #[serde(default)]
     state: Option<String>,
     token: Option<String>,
@@ -50,6 +63,7 @@ struct Sent {
     method: String,
     target: String,
     headers: Vec<(String, String)>,
+    certificate: Option<String>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -135,17 +149,22 @@ fn guard(file: &File, case: &Case) -> (Sources, Guard) {
 
 async fn run(file: &File, guard: &Guard, case: &Case) -> Result<(), String> {
     let expected = &case.answer;
-    let Some(request) = request(case) else {
+    let Some(request) = request(file, case) else {
         // What no request can carry is refused before anybody is asked.
         return if expected.status == 200 { Err("can't be sent".into()) } else { Ok(()) };
     };
+    tell(file, guard.layer(), case, request).await
+}
+
+async fn tell(file: &File, layer: GuardLayer, case: &Case, request: Request<()>) -> Result<(), String> {
+    let expected = &case.answer;
     let calls = Arc::new(AtomicUsize::new(0));
     let (route, counted) = (case.route.clone(), Arc::clone(&calls));
     let handler = service_fn(move |request: Request<()>| {
         let (route, counted) = (route.clone(), Arc::clone(&counted));
         async move { Ok::<_, std::convert::Infallible>(handle(request, &route, &counted).await) }
     });
-    let answer = guard.layer().layer(handler).oneshot(request).await.unwrap();
+    let answer = layer.layer(handler).oneshot(request).await.unwrap();
     let called = calls.load(Ordering::SeqCst);
     judge(file, expected, answer, called).await
 }
@@ -190,7 +209,7 @@ async fn judge(file: &File, expected: &Expected, answer: Response, called: usize
     }
 }
 
-fn request(case: &Case) -> Option<Request<()>> {
+fn request(file: &File, case: &Case) -> Option<Request<()>> {
     let token = case.token.as_deref().unwrap_or_default();
     let target = case.request.target.replace("{token}", token);
     let mut request = Request::builder().method(case.request.method.as_str()).uri(target);
@@ -201,7 +220,70 @@ fn request(case: &Case) -> Option<Request<()>> {
             HeaderValue::from_bytes(value.as_bytes()).ok()?,
         );
     }
+    if let Some(name) = &case.request.certificate {
+        request = request.extension(file.certificates[name].held());
+    }
     request.body(()).ok()
+}
+
+impl Certificate {
+    fn held(&self) -> PeerCertificate {
+        let certificate = PeerCertificate::of_der(&STANDARD.decode(&self.der).unwrap());
+        assert_eq!(certificate.thumbprint().to_string(), self.thumbprint);
+        certificate
+    }
+}
+
+/// The same token by one connection and then by another: what is kept of it says nothing of its caller.
+#[tokio::test]
+async fn a_bound_token_from_the_cache_is_refused_to_every_other_caller() {
+    let file = file();
+    let case = |name: &str| file.cases.iter().find(|case| case.name == name).unwrap();
+    let (right, missing) = (case("bound_to_the_callers_certificate"), case("bound_to_a_certificate"));
+    let other = case("bound_to_another_certificate");
+    assert!(right.token == missing.token && right.token == other.token);
+    let (_, guard) = guard(&file, right);
+    for case in [right, missing, right, other, missing, right] {
+        assert_eq!(run(&file, &guard, case).await, Ok(()), "{}", case.name);
+    }
+}
+
+/// Behind a proxy that passes the certificate on, in either format.
+#[tokio::test]
+async fn a_certificate_in_the_header_of_a_proxy_is_as_good_when_the_layer_is_told_of_it() {
+    let file = file();
+    type Written = fn(&str) -> String;
+    let formats: [(CertificateHeader, Written); 2] = [
+        (CertificateHeader::client_cert(), |der| format!(":{der}:")),
+        (
+            CertificateHeader::new(
+                HeaderName::from_static("x-ssl-client-cert"),
+                CertificateFormat::NginxEscapedPem,
+            ),
+            |der| {
+                let der = der.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+                format!("-----BEGIN%20CERTIFICATE-----%0A{der}%0A-----END%20CERTIFICATE-----%0A")
+            },
+        ),
+    ];
+    let cases: Vec<&Case> = file.cases.iter().filter(|case| case.group == "cnf").collect();
+    assert!(cases.len() > 40);
+    for (header, written) in formats {
+        for case in &cases {
+            let (_, guard) = guard(&file, case);
+            let mut request = request(&file, case).unwrap();
+            request.headers_mut().remove("client-cert");
+            // Of the proxy's own connection, which is not the caller's.
+            request.extensions_mut().insert(file.certificates["caller"].held());
+            if let Some(name) = &case.request.certificate {
+                let value = written(&file.certificates[name].der);
+                request.headers_mut().insert(header.name().clone(), HeaderValue::from_str(&value).unwrap());
+            }
+            let layer = guard.layer().certificate_in(header.clone());
+            let told = tell(&file, layer, case, request).await;
+            assert_eq!(told, Ok(()), "{} in {}", case.name, header.name());
+        }
+    }
 }
 
 /// A handler whose route is chosen when it is called, as no real one's is.

@@ -1,6 +1,6 @@
 //! What a proxy may let through.
 
-use procura_guard::Need;
+use procura_guard::{CertificateHeader, Need};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::original_uri::OriginalUri;
 use thiserror::Error;
@@ -19,6 +19,9 @@ pub struct Policy {
     pub source: Source,
     /// Where the client's id stands in the original request.
     pub client: ClientPlace,
+    /// Where the proxy passes on the certificate of its caller. Without it, tokens that are bound to one are
+    /// refused.
+    pub certificate: Option<CertificateHeader>,
     /// Who may ask.
     pub callers: Callers,
     /// What is let through. The first that fits decides.
@@ -137,6 +140,7 @@ mod tests {
             audience: None,
             source: Source::XOriginal,
             client: ClientPlace::default(),
+            certificate: None,
             callers: Callers::default(),
             rules: vec![
                 rule(&[], "/admin/**", Need::permission(Permission::ManagePermissions).of_a_person()),

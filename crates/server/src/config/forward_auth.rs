@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use procura_http::forward_auth::{Callers, ClientPlace, Methods, Need, Pattern, Policy, Rule, Source};
+use procura_http::forward_auth::{
+    Callers, CertificateFormat, CertificateHeader, ClientPlace, Methods, Need, Pattern, Policy, Rule, Source,
+};
 use procura_http::network::{InvalidNetwork, Network};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::permission::Permission;
@@ -17,9 +19,11 @@ use super::{ConfigError, Origin};
 /// The table that holds them.
 pub(crate) const TABLE: &str = "forward_auth";
 
-const KEYS: [&str; 6] = ["audience", "source", "client_id", "from", "credential", "rules"];
+const KEYS: [&str; 7] =
+    ["audience", "source", "client_id", "certificate_header", "from", "credential", "rules"];
 const RULE_KEYS: [&str; 4] = ["methods", "path", "permission", "person"];
 const PLACES: [&str; 3] = ["query", "path", "header"];
+const FORMATS: [&str; 2] = [CertificateFormat::ALL[0].0, CertificateFormat::ALL[1].0];
 /// The word for authority to read, where no permission is needed.
 const READ: &str = "read";
 
@@ -78,6 +82,7 @@ fn policy(name: &str, found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result
         audience: keys.get("audience").map(audience).transpose()?,
         source: source(keys.get("source").ok_or_else(|| found.wrong(NO_SOURCE))?)?,
         client: keys.get("client_id").map_or(Ok(ClientPlace::default()), |place| client_place(place, at))?,
+        certificate: keys.get("certificate_header").map(|found| certificate_header(found, at)).transpose()?,
         callers,
         rules,
     })
@@ -113,6 +118,20 @@ fn client_place(found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result<Clien
         _ => ClientPlace::path(Pattern::parse(text).map_err(|why| place.wrong(&why.to_string()))?),
     };
     read.map_err(|why| place.wrong(&why.to_string()))
+}
+
+fn certificate_header(
+    found: &Found<'_>,
+    at: &dyn Fn(usize) -> Origin,
+) -> Result<CertificateHeader, ConfigError> {
+    let mut formats = found.members(&FORMATS, at)?.into_iter();
+    let (Some((format, name)), None) = (formats.next(), formats.next()) else {
+        return Err(found.wrong("must name one header, for instance { rfc9440 = \"Client-Cert\" }"));
+    };
+    // The members are named by the formats, so there is always one.
+    let known = CertificateFormat::ALL.into_iter().find(|(known, _)| *known == format);
+    let format = known.map_or(CertificateFormat::Rfc9440, |(_, format)| format);
+    CertificateHeader::parse(name.text()?, format).map_err(|why| name.wrong(&why.to_string()))
 }
 
 fn network(found: &Found<'_>) -> Result<Network, ConfigError> {
@@ -220,7 +239,7 @@ impl<'f> Found<'f> {
 impl Told {
     /// What the policy is, in a line.
     pub(crate) fn summary(&self) -> String {
-        let Policy { audience, source, client, callers, rules, .. } = &self.policy;
+        let Policy { audience, source, client, callers, rules, certificate, .. } = &self.policy;
         let source = Source::ALL.iter().find(|(_, known)| known == source).map_or("", |(name, _)| name);
         let client = match client {
             ClientPlace::Query(name) => format!("query {name}"),
@@ -231,7 +250,13 @@ impl Told {
         who.extend(callers.credential.then(|| "credential".to_owned()));
         let audience = audience.as_ref().map_or("built-in resource", |audience| audience.as_str());
         let (who, rules) = (who.join(" "), rules.len());
-        format!("audience {audience}; source {source}; client_id in {client}; asked by {who}; rules {rules}")
+        let certificate = certificate.as_ref().map_or_else(String::new, |header| {
+            let format = CertificateFormat::ALL.iter().find(|(_, format)| *format == header.format());
+            format!("; certificate in header {} ({})", header.name(), format.map_or("", |(name, _)| name))
+        });
+        format!(
+            "audience {audience}; source {source}; client_id in {client}{certificate}; asked by {who}; rules {rules}"
+        )
     }
 
     /// Its name among settings.
@@ -254,6 +279,10 @@ pub(super) const REFERENCE: &str = "
 #   source = \"x-original\"
 #   # Where the client's id stands: query, header, or path with {client_id} in a pattern.
 #   client_id = { query = \"client_id\" }
+#   # Where the proxy passes on the certificate of its caller, for tokens that are bound to one: rfc9440
+#   # (Client-Cert), or nginx-escaped-pem ($ssl_client_escaped_cert). The proxy must overwrite the header, and
+#   # only who may ask is believed. Without it bound tokens are refused.
+#   certificate_header = { rfc9440 = \"Client-Cert\" }
 #   # Who may ask: addresses, credential = true (the resource's id and secret as Basic in
 #   # Procura-Authorization), or both.
 #   from = [\"127.0.0.1\"]
@@ -297,8 +326,8 @@ mod tests {
         assert_eq!(policies.len(), 1);
         assert_eq!(
             policies[0].summary(),
-            "audience https://quotes.example; source x-original; client_id in query client_id; asked by 127.0.0.1; \
-             rules 3"
+            "audience https://quotes.example; source x-original; client_id in query client_id; certificate in header \
+             client-cert (rfc9440); asked by 127.0.0.1; rules 3"
         );
         let policy = &policies[0].policy;
         assert_eq!(policy.rules[1].need, Need::permission(Permission::Trade));
@@ -332,6 +361,31 @@ mod tests {
         for (text, place) in places {
             let policies = read(&format!("{GOOD}client_id = {text}\n")).unwrap();
             assert_eq!(policies[0].policy.client, place);
+        }
+    }
+
+    #[test]
+    fn a_certificate_comes_in_one_header_of_a_known_format() {
+        for (text, format) in [
+            ("{ rfc9440 = \"Client-Cert\" }", CertificateFormat::Rfc9440),
+            ("{ nginx-escaped-pem = \"client-cert\" }", CertificateFormat::NginxEscapedPem),
+        ] {
+            let policies = read(&format!("{GOOD}certificate_header = {text}\n")).unwrap();
+            let expected = CertificateHeader::parse("client-cert", format).unwrap();
+            assert_eq!(policies[0].policy.certificate, Some(expected));
+        }
+        assert_eq!(read(GOOD).unwrap()[0].policy.certificate, None);
+        for wrong in [
+            "\"Client-Cert\"",
+            "{}",
+            "{ rfc9440 = \"a\", nginx-escaped-pem = \"b\" }",
+            "{ pem = \"a\" }",
+            "{ rfc9440 = \"a b\" }",
+            "{ rfc9440 = \"Authorization\" }",
+            "{ rfc9440 = true }",
+        ] {
+            let why = told(&format!("{GOOD}certificate_header = {wrong}\n"));
+            assert!(why.starts_with("p.toml:5: forward_auth.quotes.certificate_header"), "{why}");
         }
     }
 

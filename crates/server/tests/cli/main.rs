@@ -16,3 +16,4 @@ mod serve;
 #[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;
 mod tracing;
+mod token;

@@ -11,7 +11,7 @@ use http::request::Builder;
 use http::{Method, Request};
 use procura_http::connection::Peer;
 use procura_http::forward_auth::{
-    Callers, ClientPlace, IDENTITY, Methods, Need, Pattern, Policy, Rule, Source,
+    Callers, CertificateHeader, ClientPlace, IDENTITY, Methods, Need, Pattern, Policy, Rule, Source,
 };
 use procura_jose::digest::sha256;
 use procura_protocol::ids::ResourceId;
@@ -39,6 +39,7 @@ fn policy(name: &str, source: Source) -> Policy {
         audience: None,
         source,
         client: ClientPlace::default(),
+        certificate: None,
         callers: Callers { from: vec!["192.0.2.0/24".parse().unwrap()], credential: false },
         rules: vec![
             rule(&["GET"], "/quotes/**", Need::READING),
@@ -65,6 +66,7 @@ pub(crate) fn app() -> TestApp {
         with("nobody", |policy| policy.callers = Callers::default()),
         with("credential", |policy| policy.callers = Callers { from: Vec::new(), credential: true }),
         with("both", |policy| policy.callers.credential = true),
+        with("certificate", |policy| policy.certificate = Some(CertificateHeader::client_cert())),
         with("header", |policy| policy.client = ClientPlace::header("X-Client-ID").unwrap()),
         with("path", |policy| {
             policy.client = ClientPlace::path(Pattern::parse("/quotes/{client_id}").unwrap()).unwrap();

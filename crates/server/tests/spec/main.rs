@@ -49,6 +49,7 @@ mod rfc7009_revocation;
 mod rfc7517_jwks;
 mod rfc7662_introspection;
 mod rfc8414_metadata;
+mod rfc8705_bound_tokens;
 mod rfc8707_resource;
 mod rfc9068_access_token;
 mod support;

@@ -1,4 +1,4 @@
-//! Who acts for whom: `act`, `acr`, `cnf`, `auth_time` and `mandates`.
+//! Who acts for whom: `act`, `acr`, `auth_time` and `mandates`.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,6 @@ use crate::vectors::recipe::Recipe;
 
 pub(super) fn cases(keys: &Keys) -> Vec<Case> {
     let mut cases = actor(keys);
-    cases.extend(bound(keys));
     cases.extend(people(keys));
     cases.extend(mandates(keys));
     cases.extend(permissions(keys));
@@ -59,43 +58,6 @@ fn actor(keys: &Keys) -> Vec<Case> {
             ("a_list", json!(["urn:procura:acr:unattended"])),
         ],
     ));
-    cases
-}
-
-/// A token that is bound to a key or a certificate is nobody's without the proof.
-fn bound(keys: &Keys) -> Vec<Case> {
-    let digest = "bfV4ZHyuVUXMuVzQvkLCTBSIBh0VWCcCWJsc1T9vCBs";
-    let values: [(&str, Value); 8] = [
-        ("a_certificate", json!({ "x5t#S256": digest })),
-        ("a_key", json!({ "jkt": digest })),
-        ("something_unknown", json!({ "example": digest })),
-        ("nothing", json!({})),
-        ("null", Value::Null),
-        ("false", json!(false)),
-        ("empty_text", json!("")),
-        ("an_empty_list", json!([])),
-    ];
-    let mut cases: Vec<Case> = values
-        .into_iter()
-        .map(|(name, value)| {
-            refused(
-                "cnf",
-                &format!("bound_to_{name}"),
-                "RFC 7800 3.1",
-                Recipe::valid(keys).claim("cnf", value),
-            )
-        })
-        .collect();
-    let person = Recipe::person(keys).claim("cnf", json!({ "jkt": digest }));
-    let alone = Recipe::application(keys).claim("cnf", json!({ "jkt": digest }));
-    cases.extend([
-        refused("cnf", "somebody_who_signed_in_bound_to_a_key", "RFC 9449 6", person),
-        refused("cnf", "an_application_alone_bound_to_a_key", "RFC 9449 6", alone),
-        refused("cnf", "bound_to_a_key_and_sent_as_dpop_would", "RFC 9449 7.1", {
-            Recipe::valid(keys).claim("cnf", json!({ "jkt": digest }))
-        })
-        .header("dpop", "e30.e30.AAAA"),
-    ]);
     cases
 }
 

@@ -29,6 +29,7 @@ mod layers;
 mod pages;
 mod process;
 mod procura;
+mod rotation;
 mod steps;
 mod story;
 mod test;
@@ -92,6 +93,8 @@ enum Act {
     },
     /// Forge whatever can be forged behind nginx and Caddy, as docs/forward-auth.md sets them up
     ForwardAuth,
+    /// Replace every credential and key as docs/operations/rotation.md does
+    Rotation,
     /// Compare the time that refusals take, statistically
     Timing {
         /// The engine alone, with few samples
@@ -177,6 +180,7 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             say(forward_auth::nginx(&workspace))?;
             say(forward_auth::caddy(&workspace))?;
         }
+        Act::Rotation => say(rotation::check(&workspace))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
         Act::Bench { directory, guard, json, tokens, short } => {
             bench::run(&workspace, &bench::Options { directory, guard, json, tokens, short })?;

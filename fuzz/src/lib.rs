@@ -12,6 +12,7 @@
 //! becomes a seed.
 
 mod basic;
+mod certificate;
 mod csv;
 mod events;
 mod form;
@@ -21,6 +22,7 @@ mod update;
 mod uri;
 
 pub use basic::basic;
+pub use certificate::certificate;
 pub use csv::csv;
 pub use events::events;
 pub use form::form;

@@ -44,6 +44,11 @@ fn streams_of_revocations_are_believed_or_cut_off() {
 }
 
 #[test]
+fn certificates_and_names_are_read_or_refused() {
+    run("certificate", procura_fuzz::certificate);
+}
+
+#[test]
 fn original_uris_are_read_in_one_way_or_refused() {
     run("uri", procura_fuzz::uri);
 }

@@ -4,7 +4,7 @@
 //! them a request brings, asks for the second factor, and alone makes an [`AuthenticatedApplication`].
 
 mod assertion;
-mod certificate;
+pub(crate) mod certificate;
 pub(crate) mod secret;
 
 use std::borrow::Cow;
@@ -17,6 +17,8 @@ use procura_store::records::Application;
 use procura_store::{Directory, Journal, Store};
 
 use crate::{Engine, Unavailable};
+
+pub use certificate::judged::ProblemCount;
 
 /// What a request brought to prove who it is.
 #[derive(Debug)]
@@ -123,7 +125,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             Ok(Proved { application, by_certificate }) => {
                 let certificate = match by_certificate {
                     Some(thumbprint) => Some(thumbprint),
-                    None => match self.second_factor(&directory, &application, evidence, now) {
+                    None => match self.second_factor(&application, evidence, now) {
                         Ok(thumbprint) => thumbprint,
                         Err(reason) => return Ok(Err(self.count_failure(now, true, reason))),
                     },
@@ -174,7 +176,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             }
             Presented::IdAlone { id } => {
                 let found = directory.application(id);
-                match self.certificate_alone(directory, found, evidence.certificates, now) {
+                match self.certificate_alone(found, evidence.certificates, now) {
                     Ok((application, thumbprint)) => {
                         Ok(Proved { application, by_certificate: Some(thumbprint) })
                     }
@@ -189,18 +191,14 @@ impl<S: Store, J: Journal> Engine<S, J> {
     /// The certificate that must come beside a secret or an assertion; `None` where none is asked for.
     fn second_factor(
         &self,
-        directory: &Directory,
         application: &Arc<Application>,
         evidence: &Evidence<'_>,
         now: UnixMillis,
     ) -> Result<Option<[u8; 32]>, NotAuthenticated> {
         match application.registration.second_factor {
             SecondFactor::Ignored => Ok(None),
-            SecondFactor::Required if evidence.certificates.is_empty() => {
-                Err(NotAuthenticated::CertificateMissing)
-            }
             SecondFactor::Required => {
-                self.judge_certificate(directory, application, evidence.certificates, now).map(Some)
+                self.certificate_beside(application, evidence.certificates, now).map(Some)
             }
         }
     }

@@ -46,6 +46,7 @@ use procura_store::{Clock, Directory, Journal, NotFresh, Revocations, Store};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use application_auth::certificate::judged::ClientCertificates;
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
 use presented_token::PresentedTokens;
@@ -62,6 +63,7 @@ pub struct Engine<S, J> {
     failures: AuthenticationFailureCount,
     revocation_budget: RevocationBudget,
     presented: PresentedTokens,
+    certificates: ClientCertificates,
 }
 
 /// What an operator may set about tokens.
@@ -148,6 +150,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             failures: AuthenticationFailureCount::default(),
             revocation_budget: RevocationBudget::default(),
             presented: PresentedTokens::default(),
+            certificates: ClientCertificates::default(),
         }
     }
 

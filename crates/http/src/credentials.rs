@@ -11,6 +11,8 @@ use procura_protocol::basic::{Authorization, BasicCredentials, read_authorizatio
 use procura_protocol::contact_token::FormCredentials;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 
+use crate::connection::ClientCertificate;
+
 /// Why what a request brought is refused before any of it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadCredentials {
@@ -47,8 +49,8 @@ pub(crate) fn evidence<'a>(
 }
 
 /// The certificates of the connection, the caller's own first.
-fn certificates(_head: &Parts) -> &[Box<[u8]>] {
-    &[]
+fn certificates(head: &Parts) -> &[Box<[u8]>] {
+    head.extensions.get::<ClientCertificate>().map_or(&[], ClientCertificate::chain)
 }
 
 /// From the header alone, for endpoints of resources.

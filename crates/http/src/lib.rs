@@ -3,13 +3,13 @@
 //!
 //! Two layers, and the lower knows nothing of the upper:
 //!
-//! - the **connection layer** ([`listener`], [`connection`], [`limits`]) accepts, reads, writes and
-//!   cuts. It knows bytes, time and counts, and no path, no parameter and no grant. Whatever bound
+//! - the **connection layer** ([`listener`], [`tls`], [`connection`], [`limits`]) accepts, shakes hands, reads,
+//!   writes and cuts. It knows bytes, time and counts, and no path, no parameter and no grant. Whatever bound
 //!   holds for every caller alike lives here.
 //! - the **routes** turn a request into the engine's words and its outcome into a status and a body,
 //!   one file per endpoint.
 //!
-//! This crate must never know SQL, the CLI, files or a private key, and it decides nothing: an answer
+//! This crate must never know SQL, the CLI, files or a private key but that of its TLS, and it decides nothing: an answer
 //! that depends on who asks is the engine's.
 //!
 //! **To add an endpoint**: its path in the protocol crate, a file that extracts, calls and renders,
@@ -36,6 +36,7 @@ pub mod listener;
 mod own_guard;
 mod preconditions;
 pub mod routes;
+pub mod tls;
 
 pub use answer::REFERENCE;
-pub use routes::{CannotServe, router};
+pub use routes::{CannotServe, Offer, router};

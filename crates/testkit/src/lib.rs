@@ -18,6 +18,7 @@ pub mod clock;
 pub mod disk;
 pub mod journal;
 pub mod keys;
+pub mod pki;
 pub mod random;
 pub mod store;
 pub mod world;

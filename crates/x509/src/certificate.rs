@@ -5,8 +5,8 @@ use std::fmt;
 use procura_jose::digest::sha256;
 use procura_protocol::time::UnixSeconds;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use webpki::EndEntityCert;
+use rustls_pki_types::pem::{PemObject, SectionKind};
+use webpki::{EndEntityCert, Error};
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -55,7 +55,13 @@ impl Certificate {
         if der.len() > MAX_CERTIFICATE_BYTES {
             return Err(InvalidCertificate::TooLarge);
         }
-        read(der).ok_or(InvalidCertificate::Malformed)
+        let der = CertificateDer::from(der.to_vec());
+        // What verifies paths and handshakes must be able to read it too; it takes version 3 alone.
+        match EndEntityCert::try_from(&der) {
+            Ok(_) => read(der).ok_or(InvalidCertificate::Malformed),
+            Err(Error::UnsupportedCriticalExtension) => Err(InvalidCertificate::CriticalExtension),
+            Err(_) => Err(InvalidCertificate::Malformed),
+        }
     }
 
     /// Reads a text that holds exactly one certificate in PEM (RFC 7468 5). Other sections are refused: a
@@ -65,11 +71,9 @@ impl Certificate {
         if pem.len() > 2 * MAX_CERTIFICATE_BYTES {
             return Err(InvalidCertificate::TooLarge);
         }
-        let mut sections = <(rustls_pki_types::pem::SectionKind, Vec<u8>)>::pem_slice_iter(pem);
+        let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
         match (sections.next(), sections.next()) {
-            (Some(Ok((rustls_pki_types::pem::SectionKind::Certificate, der))), None) => {
-                Certificate::from_der(&der)
-            }
+            (Some(Ok((SectionKind::Certificate, der))), None) => Certificate::from_der(&der),
             _ => Err(InvalidCertificate::NotOne),
         }
     }
@@ -134,10 +138,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-fn read(der: &[u8]) -> Option<Certificate> {
-    let der = CertificateDer::from(der.to_vec());
-    // What verifies paths and handshakes must be able to read it too; it takes version 3 alone.
-    EndEntityCert::try_from(&der).ok()?;
+fn read(der: CertificateDer<'static>) -> Option<Certificate> {
     let read = x509_cert::Certificate::from_der(&der).ok()?;
     let read = read.tbs_certificate();
     let extended: Option<(bool, ExtendedKeyUsage)> = read.get_extension().ok()?;

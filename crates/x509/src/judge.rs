@@ -36,128 +36,118 @@ static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
 
-/// A judgement in somebody's favour.
-#[derive(Debug, Clone)]
-pub struct Holds {
-    /// The caller's own certificate.
-    pub certificate: Certificate,
-    /// The first second in which the judgement must be made again: something that it rests on ends.
-    pub until: UnixSeconds,
+/// What chains are held against: authorities, and perhaps what they revoked.
+#[derive(Debug)]
+pub struct Authorities {
+    /// Who may have issued a certificate.
+    pub anchors: TrustAnchors,
+    /// With lists, every certificate of a path needs an answer from one that is not stale.
+    pub crls: Option<Crls>,
 }
 
-/// Whether a chain, the caller's own certificate first, leads to one of the authorities at `now`, and is for
-/// TLS clients (RFC 5280 6, RFC 8705 2.1). Whose it is, is another question:
-/// [`Certificate::matches`].
-///
-/// Certificates beside the path are allowed, bad ones are not. Every certificate of the path and the
-/// authority's own must be valid now. With `crls`, every certificate of the path needs an answer from one that
-/// is not stale.
-pub fn judge(
-    chain: &[Box<[u8]>],
-    anchors: &TrustAnchors,
-    crls: Option<&Crls>,
-    now: UnixSeconds,
-) -> Result<Holds, CertificateProblem> {
-    let (leaf, others) = read_chain(chain)?;
-    if !leaf.has_strong_key() || others.iter().any(|other| !other.has_strong_key()) {
-        return Err(CertificateProblem::WeakKey);
+impl Authorities {
+    /// Whether a path leads from a caller's own certificate to one of the authorities at `now`, over
+    /// certificates among `others`, and the certificate is for TLS clients (RFC 5280 6, RFC 8705 2.1). Gives
+    /// back the first second in which this must be asked again, because something that it rests on ends then.
+    /// Whose certificate it is, is another question: [`Certificate::matches`].
+    ///
+    /// `others` may hold what the path does not need, but nothing that can't be read or has a weak key. Every
+    /// certificate of the path and the authority's own must be valid now.
+    pub fn judge(
+        &self,
+        own: &Certificate,
+        others: &[Box<[u8]>],
+        now: UnixSeconds,
+    ) -> Result<UnixSeconds, CertificateProblem> {
+        check_bounds(others, MAX_CHAIN - 1)?;
+        let others = others.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
+        if !own.has_strong_key() || others.iter().any(|other| !other.has_strong_key()) {
+            return Err(CertificateProblem::WeakKey);
+        }
+        if !own.is_for_clients() {
+            return Err(CertificateProblem::WrongUsage);
+        }
+        let until = self.verify(own, &others, now)?;
+        let stale = self.crls.as_ref().and_then(|crls| crls.next_update_after(now));
+        Ok(stale.map_or(until, |stale| stale.min(until)))
     }
-    if !leaf.is_for_clients() {
-        return Err(CertificateProblem::WrongUsage);
+
+    /// Finds a path; the first second in which some certificate of it is over.
+    fn verify(
+        &self,
+        own: &Certificate,
+        others: &[Certificate],
+        now: UnixSeconds,
+    ) -> Result<UnixSeconds, CertificateProblem> {
+        let der = own.certificate_der();
+        let end_entity = EndEntityCert::try_from(&der).map_err(|error| problem(&error))?;
+        let between: Vec<CertificateDer<'_>> = others.iter().map(Certificate::certificate_der).collect();
+        let time = u64::try_from(now.0).map_err(|_| CertificateProblem::NotYetValid)?;
+        let lists: Vec<_> = self.crls.iter().flat_map(Crls::as_slice).collect();
+        let may_issue = |path: &VerifiedPath<'_>| {
+            let allowed = within(path, others).all(|issuer| issuer.is_some_and(Certificate::is_authority));
+            if allowed { Ok(()) } else { Err(Error::EndEntityUsedAsCa) }
+        };
+        let path = end_entity
+            .verify_for_usage(
+                ALGORITHMS,
+                self.anchors.as_slice(),
+                &between,
+                UnixTime::since_unix_epoch(Duration::from_secs(time)),
+                KeyUsage::client_auth(),
+                revocation(&lists),
+                Some(&may_issue),
+            )
+            .map_err(|error| problem(&error))?;
+        let anchor_ends = self.anchors.end_of(path.anchor(), now)?;
+        let ends = within(&path, others).flatten().map(Certificate::not_after);
+        Ok(ends.fold(own.not_after().min(anchor_ends), UnixSeconds::min).plus(1))
     }
-    let mut until = verify(&leaf, &others, (anchors, crls), now)?;
-    if let Some(next) = crls.and_then(|crls| crls.next_update_after(now)) {
-        until = until.min(next);
-    }
-    Ok(Holds { certificate: leaf, until })
 }
 
-/// Whether the caller's own certificate is one of those that were registered, each given as its SHA-256 and
-/// the first second after its registration (RFC 8705 2.2), and is valid at `now`. The rest of the chain does
-/// not matter.
+/// Reads a caller's own certificate, the first of a chain that holds to the bounds. The others are not looked
+/// at: a registered certificate needs none of them.
+pub fn own_certificate(chain: &[Box<[u8]>]) -> Result<Certificate, CertificateProblem> {
+    check_bounds(chain, MAX_CHAIN)?;
+    let own = chain.first().ok_or(CertificateProblem::Malformed)?;
+    Ok(Certificate::from_der(own)?)
+}
+
+/// Whether a caller's own certificate is one of those that were registered, each given as its SHA-256 and the
+/// first second after its registration (RFC 8705 2.2), and is valid at `now`. Nothing is asked of its issuer
+/// or its usage: whoever registered it has decided.
 ///
 /// All of them are compared, whichever fits.
 pub fn judge_registered(
-    chain: &[Box<[u8]>],
+    own: &Certificate,
     registered: impl IntoIterator<Item = ([u8; 32], Option<UnixSeconds>)>,
     now: UnixSeconds,
-) -> Result<Holds, CertificateProblem> {
-    check_bounds(chain)?;
-    let own = chain.first().ok_or(CertificateProblem::Malformed)?;
-    let certificate = Certificate::from_der(own)?;
-    let thumbprint = certificate.thumbprint();
-    let mut found: Option<Option<UnixSeconds>> = None;
+) -> Result<(), CertificateProblem> {
+    let thumbprint = own.thumbprint();
+    let mut found = None;
     for (registered, expires_at) in registered {
         if constant_time_eq(&registered, &thumbprint) {
             found = Some(expires_at);
         }
     }
-    let expires_at = found.ok_or(CertificateProblem::NotRegistered)?;
-    if expires_at.is_some_and(|end| end <= now) {
-        return Err(CertificateProblem::RegistrationExpired);
+    match found {
+        None => Err(CertificateProblem::NotRegistered),
+        Some(Some(end)) if end <= now => Err(CertificateProblem::RegistrationExpired),
+        Some(_) if !own.has_strong_key() => Err(CertificateProblem::WeakKey),
+        Some(_) if now < own.not_before() => Err(CertificateProblem::NotYetValid),
+        Some(_) if own.not_after() < now => Err(CertificateProblem::Expired),
+        Some(_) => Ok(()),
     }
-    if !certificate.has_strong_key() {
-        return Err(CertificateProblem::WeakKey);
-    }
-    if now < certificate.not_before() {
-        return Err(CertificateProblem::NotYetValid);
-    }
-    if certificate.not_after() < now {
-        return Err(CertificateProblem::Expired);
-    }
-    let end = certificate.not_after().plus(1);
-    Ok(Holds { certificate, until: expires_at.map_or(end, |registered| registered.min(end)) })
 }
 
-fn check_bounds(chain: &[Box<[u8]>]) -> Result<(), CertificateProblem> {
-    if chain.len() > MAX_CHAIN {
+fn check_bounds(chain: &[Box<[u8]>], most: usize) -> Result<(), CertificateProblem> {
+    if chain.len() > most {
         return Err(CertificateProblem::TooMany);
     }
     if chain.iter().any(|der| der.len() > MAX_CERTIFICATE_BYTES) {
         return Err(CertificateProblem::TooLarge);
     }
     Ok(())
-}
-
-/// The caller's own certificate, and those that came with it.
-fn read_chain(chain: &[Box<[u8]>]) -> Result<(Certificate, Vec<Certificate>), CertificateProblem> {
-    check_bounds(chain)?;
-    let mut read = chain.iter().map(|der| Certificate::from_der(der));
-    let leaf = read.next().ok_or(CertificateProblem::Malformed)??;
-    Ok((leaf, read.collect::<Result<_, _>>()?))
-}
-
-/// Finds a path; the first second in which some certificate of it is over.
-fn verify(
-    leaf: &Certificate,
-    others: &[Certificate],
-    (anchors, crls): (&TrustAnchors, Option<&Crls>),
-    now: UnixSeconds,
-) -> Result<UnixSeconds, CertificateProblem> {
-    let der = leaf.certificate_der();
-    let end_entity = EndEntityCert::try_from(&der).map_err(|error| problem(&error))?;
-    let intermediates: Vec<CertificateDer<'_>> = others.iter().map(Certificate::certificate_der).collect();
-    let time = u64::try_from(now.0).map_err(|_| CertificateProblem::NotYetValid)?;
-    let lists: Vec<_> = crls.map(|crls| crls.as_slice().iter().collect()).unwrap_or_default();
-    let may_issue = |path: &VerifiedPath<'_>| {
-        let allowed = within(path, others).all(|issuer| issuer.is_some_and(Certificate::is_authority));
-        if allowed { Ok(()) } else { Err(Error::EndEntityUsedAsCa) }
-    };
-    let path = end_entity
-        .verify_for_usage(
-            ALGORITHMS,
-            anchors.as_slice(),
-            &intermediates,
-            UnixTime::since_unix_epoch(Duration::from_secs(time)),
-            KeyUsage::client_auth(),
-            revocation(&lists),
-            Some(&may_issue),
-        )
-        .map_err(|error| problem(&error))?;
-    let anchor_ends = anchors.end_of(path.anchor(), now)?;
-    let ends = within(&path, others).flatten().map(Certificate::not_after);
-    let last = ends.fold(leaf.not_after().min(anchor_ends), UnixSeconds::min);
-    Ok(last.plus(1))
 }
 
 /// The certificates between the caller's own and the authority, as they were read.

@@ -4,9 +4,9 @@
 //!   window, and its SHA-256, which is what tokens are bound to (RFC 8705 3.1).
 //! * [`DistinguishedName`] and [`Certificate::matches`]: whether a certificate is the one that a registration
 //!   for `tls_client_auth` describes (RFC 8705 2.1.2).
-//! * [`judge`]: whether a chain leads to one of the [`TrustAnchors`] now, for a TLS client, and nothing of it
-//!   is on one of the [`Crls`] (RFC 5280 6). [`judge_registered`]: whether a certificate is one of those that
-//!   stand in a registration (RFC 8705 2.2).
+//! * [`Authorities::judge`]: whether a chain leads to one of the [`TrustAnchors`] now, for a TLS client, and
+//!   nothing of it is on one of the [`Crls`] (RFC 5280 6). [`judge_registered`]: whether a certificate is one
+//!   of those that stand in a registration (RFC 8705 2.2).
 //! * [`CertificateProblem`]: every reason why not, each with a name for logs and counters.
 //!
 //! Paths are found and verified by `rustls-webpki`, which also verifies the certificates of the connections
@@ -33,7 +33,7 @@ mod subject;
 
 pub use bundle::{Crls, TrustAnchors};
 pub use certificate::Certificate;
-pub use judge::{Holds, judge, judge_registered};
+pub use judge::{Authorities, judge_registered, own_certificate};
 pub use name::{DistinguishedName, InvalidName};
 pub use problem::{CertificateProblem, InvalidBundle, InvalidCertificate};
 pub use procura_protocol::application_auth::CertificateSubject;

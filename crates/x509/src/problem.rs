@@ -123,6 +123,9 @@ pub enum InvalidCertificate {
     /// Not one X.509 v3 certificate in DER (RFC 5280 4.1), with nothing after it.
     #[error("this is not one X.509 version 3 certificate")]
     Malformed,
+    /// It has a critical extension that is not known here, so what it means is not known either.
+    #[error("the certificate has a critical extension that is not known here")]
+    CriticalExtension,
     /// The text holds no certificate, or more than one.
     #[error("the text must hold exactly one certificate in PEM (BEGIN CERTIFICATE)")]
     NotOne,
@@ -132,6 +135,7 @@ impl From<InvalidCertificate> for CertificateProblem {
     fn from(invalid: InvalidCertificate) -> CertificateProblem {
         match invalid {
             InvalidCertificate::TooLarge => CertificateProblem::TooLarge,
+            InvalidCertificate::CriticalExtension => CertificateProblem::UnsupportedExtension,
             InvalidCertificate::Malformed | InvalidCertificate::NotOne => CertificateProblem::Malformed,
         }
     }

@@ -1,14 +1,14 @@
 //! The server: bound, started, stopped.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use procura_engine::{Engine, Settings};
+use procura_http::Offer;
 use procura_http::connection::Drain;
 use procura_http::limits::Limits;
-use procura_http::listener::{self, Listener};
+use procura_http::listener::{self, Listeners};
 use procura_jose::{Random as _, RsaPool, SystemRandom};
 use procura_protocol::ids::ResourceId;
 use procura_storage::directory::{Follower, Following, LiveDirectory, Source, Step, connect_reader};
@@ -24,9 +24,11 @@ use procura_store::records::{RandomId, Version};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::client_authorities::AuthorityFiles;
 use super::failure::{journal_failed, key_failed, store_failed, whole};
-use super::installation::{Installation, set_built_in};
-use super::{journal, process, upkeep};
+use super::installation::{Installation, Purpose, set_built_in};
+use super::listeners::{Bindings, Door};
+use super::{certificate_files, journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
 
 /// The engine of this server.
@@ -36,32 +38,34 @@ pub(super) type ThisEngine = Engine<ServingDirectory, DiskJournal>;
 const PATIENCE: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// An installation whose address is bound, and whose issuer is known therefore. Nothing is served yet.
+/// An installation whose listeners are bound, and whose issuer is known therefore. Nothing is served yet.
 pub(crate) struct Bound {
     installation: Installation,
     journal: DiskJournal,
-    listener: Listener,
-    address: SocketAddr,
+    bindings: Bindings,
+    authorities: Option<AuthorityFiles>,
+    base_url: String,
     issuer: String,
     resource: ResourceId,
 }
 
 impl Installation {
-    /// Binds the configured address, opens the journal, and settles issuer and built-in resource. Nothing
+    /// Binds the configured addresses, opens the journal, and settles issuer and built-in resource. Nothing
     /// is written to the directory before the journal was found to go with it.
     pub(crate) async fn bind(self) -> Result<Bound, Failure> {
-        let wanted = self.config.listen;
-        let failed = |error| Failure::unavailable(format_args!("{wanted} can't be listened on: {error}"));
-        let listener = listener::bind(wanted).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let issuer = self.config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let authorities = AuthorityFiles::open(&self.config.certificates)?;
+        let bindings = Bindings::open(&self.config).await?;
+        // Behind a proxy alone there is an issuer, and callers know no other URL.
+        let configured = self.config.issuer.clone();
+        let base_url = bindings.base_url().or_else(|| configured.clone()).unwrap_or_default();
+        let issuer = configured.unwrap_or_else(|| base_url.clone());
         let journal = open_journal(&self).await?;
         let store = &self.store;
         let store_failed = |error| store_failed(&error);
         let resource = set_built_in(store, self.context(), &issuer).await?;
         store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
         self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
-        Ok(Bound { installation: self, journal, listener, address, issuer, resource })
+        Ok(Bound { installation: self, journal, bindings, authorities, base_url, issuer, resource })
     }
 }
 
@@ -83,7 +87,8 @@ impl Bound {
 
     /// Brings over what was changed so far, loads the directory and begins to serve.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
-        let Bound { mut installation, journal, listener, address, issuer, resource } = self;
+        let Bound { mut installation, journal, bindings, authorities, base_url, issuer, resource } = self;
+        let Bindings { listeners, doors, mutual_tls, watched, socket } = bindings;
         let stop = match installation.stop.take() {
             Some(stop) => stop,
             None => process::stop_signal()?,
@@ -97,15 +102,31 @@ impl Bound {
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
-        let policies = installation.config.forward_auth.clone();
-        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), policies)
+        let offer = Offer { policies: installation.config.forward_auth.clone(), mutual_tls };
+        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), offer)
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
-        let served = tokio::spawn(listener.serve(routes, limits, drain, stop));
-        tracing::info!(%address, issuer, "serving");
-        Ok(Running { installation, engine, following, tasks, served, address, issuer, resource })
+        let authorities = authorities.map(|files| files.begin(&engine, installation.clock.clone()));
+        // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
+        if installation.purpose == Purpose::Serve {
+            if !watched.is_empty() {
+                tasks.spawn(certificate_files::follow(watched));
+            }
+            if let Some(authorities) = authorities {
+                tasks.spawn(certificate_files::follow(vec![authorities]));
+            }
+        }
+        let served = tokio::spawn(async move {
+            let cut = listener::serve(Listeners::new(listeners), routes, limits, drain, stop).await;
+            drop(socket);
+            cut
+        });
+        for door in &doors {
+            tracing::info!(%door, issuer, "serving");
+        }
+        Ok(Running { installation, engine, following, tasks, served, base_url, doors, issuer, resource })
     }
 }
 
@@ -116,15 +137,21 @@ pub(crate) struct Running {
     following: Following,
     tasks: JoinSet<()>,
     served: tokio::task::JoinHandle<usize>,
-    address: SocketAddr,
+    base_url: String,
+    doors: Vec<Door>,
     issuer: String,
     resource: ResourceId,
 }
 
 impl Running {
-    /// Where it listens.
-    pub(crate) fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+    /// Where callers find it, without anything in front.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Everything that it listens on.
+    pub(crate) fn doors(&self) -> &[Door] {
+        &self.doors
     }
 
     /// The name in its tokens.
@@ -265,6 +292,8 @@ fn limits(installation: &Installation) -> Limits {
         connections: process::connections(limits.connections),
         idle: Duration::from_secs(limits.idle_seconds),
         drain: Duration::from_secs(limits.drain_seconds),
+        handshakes: limits.handshakes,
+        handshake_time: Duration::from_secs(limits.handshake_seconds),
         ..Limits::default()
     }
 }

@@ -6,10 +6,14 @@ use std::sync::{Arc, Mutex};
 use http::Request;
 use procura_testkit::app::basic;
 use procura_testkit::journal::Mode;
+use procura_testkit::pki::{Authority, BEGINS, self_signed, set_window};
 use procura_testkit::world::{APPLICATION, CONTACT, SECRET};
 use procura_testkit::{TestApp, World};
 use tracing::level_filters::LevelFilter;
 
+use crate::certificates::{
+    Asked, assert_wrong, by_subject, nothing, now, registered, serving, with_second_factor,
+};
 use crate::support::{asking, asking_as_nobody, contact_path, list, with_form, without_body};
 
 /// Everything that was logged.
@@ -26,18 +30,27 @@ impl Write for Captured {
     }
 }
 
-#[tokio::test]
-async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_caller_wrote() {
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// What this thread logs from now on, until the second is dropped.
+fn captured(level: LevelFilter) -> (Captured, impl Sized) {
     let captured = Captured::default();
     let writer = captured.clone();
     // Were there one subscriber alone, a place in the code that another test's thread comes to first would be
     // asked of that thread, which has none, and would be silent from then on.
-    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _while_this_test_runs = tracing::subscriber::set_default(subscriber);
+    let another = tracing::Dispatch::new(tracing_subscriber::registry());
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).finish();
+    (captured, (another, tracing::subscriber::set_default(subscriber)))
+}
+
+#[tokio::test]
+async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_caller_wrote() {
+    let (captured, _while_this_test_runs) = captured(LevelFilter::TRACE);
 
     let app = TestApp::new(&World::default());
     let mut answers = vec![app.token().await, list(&app, "").await];
@@ -63,10 +76,34 @@ async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_call
     app.clock.move_wall(60_000);
     answers.push(app.token().await);
 
-    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let log = captured.text();
     assert!(log.contains("answered 503"), "causes are told: {log}");
     for never in ["hunter2", SECRET, "eyJ", "Basic "] {
         assert!(!log.contains(never), "{never} in {log}");
     }
     assert_eq!(answers.iter().filter(|answer| answer.status == 503).count(), 4);
+}
+
+#[tokio::test]
+async fn why_a_certificate_is_wrong_is_told_with_the_application_and_with_nobody_whom_it_names() {
+    let (captured, _while_this_test_runs) = captured(LevelFilter::TRACE);
+    let root = Authority::new("Root");
+    let app = serving(&registered(with_second_factor), &[&root]);
+    let expired = root.issue(|params| set_window(params, BEGINS, now() - 1));
+    assert_wrong(&Asked::with_secret(SECRET).by(&[&expired]).of(&app).await);
+    assert_eq!(Asked::with_secret(SECRET).by(&[&root.issue(nothing)]).of(&app).await.status, 200);
+    let log = captured.text();
+    let told = log.lines().find(|line| line.contains("expired")).unwrap();
+    assert!(told.contains("INFO") && told.contains(APPLICATION), "{told}");
+    for never in ["partner.example", "Partner Ltd", "CN="] {
+        assert!(!log.contains(never), "{never} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_of_somebody_who_proved_nothing_else_does_not_fill_the_usual_log() {
+    let (captured, _while_this_test_runs) = captured(LevelFilter::INFO);
+    let app = serving(&registered(by_subject), &[&Authority::new("Root")]);
+    assert_wrong(&Asked::alone().by(&[&self_signed(nothing)]).of(&app).await);
+    assert_eq!(captured.text(), "");
 }

@@ -13,6 +13,7 @@
 mod algorithms;
 mod availability;
 mod bad_input;
+mod certificates;
 mod contract_1_answer;
 mod contract_1_order;
 mod contract_1_refusals;
@@ -28,7 +29,9 @@ mod contract_4_guarding;
 mod contract_4_person;
 mod contract_4_ping;
 mod contract_4_world;
+mod contract_6_certificates;
 mod contract_6_credentials;
+mod contract_6_wrong_certificates;
 mod contract_8_events;
 mod defects;
 mod forward_auth;

@@ -13,6 +13,7 @@
 
 mod basic;
 mod certificate;
+mod client_cert;
 mod csv;
 mod events;
 mod form;
@@ -23,6 +24,7 @@ mod uri;
 
 pub use basic::basic;
 pub use certificate::certificate;
+pub use client_cert::client_cert;
 pub use csv::csv;
 pub use events::events;
 pub use form::form;

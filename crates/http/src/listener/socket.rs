@@ -10,7 +10,7 @@ use http::{Request, Response};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tower::Service;
 
-use super::{Accept, Incoming, Opening, Transport, serve};
+use super::{Accept, Incoming, Opening, Transport, serve, transport};
 use crate::connection::{Drain, Opened, Origin, Peer, Security};
 use crate::limits::Limits;
 use crate::tls::{Tls, handshake};
@@ -137,7 +137,7 @@ impl Incoming for Accepted {
             Accepted::Tcp(stream, Some(tls)) => {
                 // Boxed, so that connections without TLS don't carry the room for it.
                 let (stream, origin) = Box::pin(handshake::shake(stream, &tls, opening)).await?;
-                Some(Opened { io: Transport::Tls(Box::new(stream)), origin })
+                Some(Opened { io: Transport::Tls(transport::Tls::new(stream)), origin })
             }
             Accepted::Tcp(stream, None) => {
                 let peer = stream.peer_addr().ok().map(|address| Peer(address.ip()));

@@ -13,10 +13,43 @@ use tokio_rustls::server::TlsStream;
 pub enum Transport {
     /// Plain TCP.
     Tcp(TcpStream),
-    /// TLS over TCP, after the handshake. Boxed: its state is larger than all else of a connection.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// TLS over TCP, after the handshake.
+    Tls(Tls),
     /// A Unix socket.
     Unix(UnixStream),
+}
+
+/// A connection with TLS.
+#[derive(Debug)]
+pub struct Tls {
+    /// Boxed: its state is larger than all else of a connection.
+    stream: Box<TlsStream<TcpStream>>,
+    /// Nothing has been written to it.
+    is_silent: bool,
+}
+
+impl Tls {
+    pub(super) fn new(stream: TlsStream<TcpStream>) -> Tls {
+        Tls { stream: Box::new(stream), is_silent: true }
+    }
+}
+
+impl Drop for Tls {
+    /// A connection that never carried an answer is let go of without a close of its stream. The caller is
+    /// told nevertheless that this is the end and no attack (RFC 8446 6.1). After an answer the end is told
+    /// by the close alone: a cut must look like one.
+    fn drop(&mut self) {
+        if !self.is_silent {
+            return;
+        }
+        let (stream, session) = self.stream.get_mut();
+        session.send_close_notify();
+        let mut bytes = Vec::new();
+        if session.write_tls(&mut bytes).is_ok() {
+            // Best effort: whoever does not take it has gone.
+            let _ = stream.try_write(&bytes);
+        }
+    }
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
@@ -26,8 +59,16 @@ impl Transport {
     fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {
         match self.get_mut() {
             Transport::Tcp(stream) => Pin::new(stream),
-            Transport::Tls(stream) => Pin::new(stream.as_mut()),
+            Transport::Tls(tls) => Pin::new(&mut tls.stream),
             Transport::Unix(stream) => Pin::new(stream),
+        }
+    }
+}
+
+impl Transport {
+    fn spoke(self: Pin<&mut Self>) {
+        if let Transport::Tls(tls) = self.get_mut() {
+            tls.is_silent = false;
         }
     }
 }
@@ -39,22 +80,24 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.as_mut().spoke();
         self.stream().poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.as_mut().spoke();
         self.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Transport::Tcp(stream) => stream.is_write_vectored(),
-            Transport::Tls(stream) => stream.is_write_vectored(),
+            Transport::Tls(tls) => tls.stream.is_write_vectored(),
             Transport::Unix(stream) => stream.is_write_vectored(),
         }
     }
@@ -63,7 +106,8 @@ impl AsyncWrite for Transport {
         self.stream().poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.as_mut().spoke();
         self.stream().poll_shutdown(cx)
     }
 }

@@ -12,5 +12,5 @@ mod init;
 mod record;
 mod revoke;
 mod serve;
-#[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;
+mod tls;

@@ -12,6 +12,8 @@
 //! becomes a seed.
 
 mod basic;
+mod certificate;
+mod client_cert;
 mod csv;
 mod events;
 mod form;
@@ -22,6 +24,8 @@ mod update;
 mod uri;
 
 pub use basic::basic;
+pub use certificate::certificate;
+pub use client_cert::client_cert;
 pub use csv::csv;
 pub use events::events;
 pub use form::form;

@@ -128,7 +128,12 @@ const KEPT: &[Kept] = &[
         tests_too: true,
     },
     Kept { library: "rustls-webpki", by: &["procura-x509"], why: "only x509 judges chains", tests_too: true },
-    Kept { library: "x509-cert", by: &["procura-x509"], why: "only x509 reads certificates", tests_too: true },
+    Kept {
+        library: "x509-cert",
+        by: &["procura-x509"],
+        why: "only x509 reads certificates",
+        tests_too: true,
+    },
     Kept { library: "rusqlite", by: &["procura-storage"], why: "only storage knows SQL", tests_too: false },
     Kept { library: "postgres", by: &["procura-storage"], why: "only storage knows SQL", tests_too: true },
     Kept {

@@ -29,6 +29,7 @@ mod layers;
 mod pages;
 mod process;
 mod procura;
+mod rotation;
 mod steps;
 mod story;
 mod test;
@@ -94,6 +95,8 @@ enum Act {
     ForwardAuth,
     /// Ask for tokens by mutual TLS and by assertion as partners in other languages do
     Partners,
+    /// Replace every credential and key as docs/operations/rotation.md does
+    Rotation,
     /// Compare the time that refusals take, statistically
     Timing {
         /// The engine alone, with few samples
@@ -187,6 +190,7 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             say(foreign::partner_node(&workspace))?;
             say(foreign::partner_go(&workspace))?;
         }
+        Act::Rotation => say(rotation::check(&workspace))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
         Act::Bench { directory, guard, tls, json, tokens, short } => {
             bench::run(&workspace, &bench::Options { directory, guard, tls, json, tokens, short })?;

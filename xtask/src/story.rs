@@ -87,13 +87,13 @@ const ANSWERS: &str = r#"answers() { # status, seconds, number of the line, comm
 
 /// The block, with every promise wrapped.
 #[derive(Debug)]
-struct Script {
+pub(crate) struct Script {
     text: String,
     promises: usize,
 }
 
 impl Script {
-    fn of(block: &str) -> Result<Self, Failure> {
+    pub(crate) fn of(block: &str) -> Result<Self, Failure> {
         let mut script = Self { text: ANSWERS.to_owned(), promises: 0 };
         // What a reader is asked to wait counts: the time begins with the change.
         let mut slept = 0;
@@ -131,7 +131,7 @@ impl Script {
     }
 
     /// Runs it by this shell in a folder; how many promises were kept.
-    fn run(&self, root: &Path, mut bash: Command) -> Result<usize, Failure> {
+    pub(crate) fn run(&self, root: &Path, mut bash: Command) -> Result<usize, Failure> {
         let (script, out) = (root.join("story.sh"), root.join("story.out"));
         fs::write(&script, &self.text).map_err(|error| unusable(&error))?;
         let file = File::create(&out).map_err(|error| unusable(&error))?;

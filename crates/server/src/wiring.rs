@@ -2,6 +2,7 @@
 
 mod application_keys;
 mod certificate_files;
+mod client_authorities;
 mod desk;
 mod ending;
 mod failure;

@@ -113,7 +113,11 @@ impl Connection {
     }
 
     pub(crate) async fn send(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes()).await?;
+        self.send_bytes(text.as_bytes()).await
+    }
+
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await?;
         self.0.flush().await
     }
 

@@ -15,6 +15,7 @@ mod made;
 mod plain;
 mod proxy;
 mod reload;
+mod renegotiation;
 mod resumption;
 
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@
 mod certificate;
 mod end;
 mod key;
-mod public_key;
+pub(super) mod public_key;
 pub(super) mod secret;
 pub(super) mod warnings;
 

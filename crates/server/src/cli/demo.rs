@@ -139,6 +139,9 @@ async fn serve(config: Config, place: Place, form: Form) -> Outcome {
     }
     let bound = installation.bind().await?;
     let secrets = fill(&bound, files.is_some()).await?;
+    if let Some(files) = &files {
+        proofs::fill(&bound, files).await?;
+    }
     let server = bound.start().await?;
     let told = Told {
         base_url: server.base_url().to_owned(),
@@ -245,23 +248,40 @@ impl Told {
                 "certificate_file": certificate,
                 "contact_id": sample::OF_BY_CERTIFICATE,
             });
+            let certificate = files.self_signed();
+            told["self_signed"] = json!({
+                "application_id": proofs::SELF_SIGNED,
+                "key_file": Files::key_of(&certificate),
+                "certificate_file": certificate,
+                "contact_id": proofs::CONTACT,
+            });
+            told["private_key_jwt"] = json!({
+                "application_id": proofs::SIGNING,
+                "key_file": files.signing(),
+                "contact_id": proofs::CONTACT,
+            });
         }
         told
     }
 
-    /// How the partner with a certificate alone asks.
+    /// How partners with a certificate alone ask.
     fn by_certificate(&self, files: &Files) -> String {
-        let certificate = files.partner();
+        let ask = |certificate: &Path, application, contact| {
+            format!(
+                "curl -sS --cacert {ca} --cert {certificate} --key {key} -d client_id={application} \
+                 {base}/token/{contact}",
+                ca = files.ca().display(),
+                key = Files::key_of(certificate).display(),
+                certificate = certificate.display(),
+                base = self.base_url,
+            )
+        };
         format!(
-            "A token for {contact}, by a certificate alone:\n\n  \
-             curl -sS --cacert {ca} --cert {certificate} --key {key} -d client_id={application} \
-             {base}/token/{contact}\n\n",
+            "A token for {contact}, by a certificate alone that the demo's CA issued:\n\n  {by_authority}\n\n\
+             The same by a certificate that nobody issued, and that is registered itself:\n\n  {self_signed}\n\n",
             contact = sample::OF_BY_CERTIFICATE,
-            ca = files.ca().display(),
-            key = Files::key_of(&certificate).display(),
-            certificate = certificate.display(),
-            application = sample::BY_CERTIFICATE,
-            base = self.base_url,
+            by_authority = ask(&files.partner(), sample::BY_CERTIFICATE, sample::OF_BY_CERTIFICATE),
+            self_signed = ask(&files.self_signed(), proofs::SELF_SIGNED, proofs::CONTACT),
         )
     }
 

@@ -33,7 +33,6 @@ pub(crate) struct Config {
     /// Where to listen, and how.
     pub(crate) listeners: Listeners,
     /// What applications' certificates are judged by.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which judges certificates"))]
     pub(crate) certificates: Certificates,
     /// Threads that answer requests; without it one for each core.
     pub(crate) threads: Option<usize>,
@@ -61,10 +60,8 @@ pub(crate) struct Config {
 #[derive(Debug, Clone)]
 pub(crate) struct Certificates {
     /// PEM certificates of the CAs for `tls_client_auth`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which judges certificates"))]
     pub(crate) ca_file: Option<PathBuf>,
     /// PEM lists of what those CAs have revoked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which judges certificates"))]
     pub(crate) crl_file: Option<PathBuf>,
 }
 

@@ -33,12 +33,18 @@ pub(super) struct Watched {
     refused: Option<Stamp>,
 }
 
+/// What is looked at while the server runs.
+pub(super) trait Follow: Send + 'static {
+    /// Looks once, and tells the operator what came of it.
+    fn follow(&mut self, why: Look);
+}
+
 /// What tells one content of the two files from another without reading them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp([FileStamp; 2]);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum FileStamp {
+pub(super) enum FileStamp {
     There { inode: (u64, u64), bytes: u64, written: (i64, i64), changed: (i64, i64) },
     Absent,
 }
@@ -125,8 +131,15 @@ impl Watched {
     }
 }
 
+impl Follow for Watched {
+    fn follow(&mut self, why: Look) {
+        let found = self.look(why);
+        self.tell(&found);
+    }
+}
+
 /// Looks at the files from time to time, and at once at SIGHUP. Never ends.
-pub(super) async fn follow(mut all: Vec<Watched>) {
+pub(super) async fn follow<F: Follow>(mut all: Vec<F>) {
     let mut turn = interval(LOOK_EVERY);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let Ok(mut asked) = signal(SignalKind::hangup()) else {
@@ -141,10 +154,7 @@ pub(super) async fn follow(mut all: Vec<Watched>) {
             Some(()) = asked.recv() => Look::Asked,
         };
         let looked = tokio::task::spawn_blocking(move || {
-            for watched in &mut all {
-                let found = watched.look(why);
-                watched.tell(&found);
-            }
+            all.iter_mut().for_each(|watched| watched.follow(why));
             all
         });
         match looked.await {
@@ -162,7 +172,7 @@ impl Stamp {
 }
 
 impl FileStamp {
-    fn of(path: &Path) -> FileStamp {
+    pub(super) fn of(path: &Path) -> FileStamp {
         match fs::metadata(path) {
             Ok(found) => FileStamp::There {
                 inode: (found.dev(), found.ino()),

@@ -31,6 +31,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::application_keys::HttpsKeys;
+use super::client_authorities::AuthorityFiles;
 use super::failure::{journal_failed, key_failed, store_failed, whole};
 use super::installation::{Installation, Purpose, set_built_in};
 use super::listeners::{Bindings, Door};
@@ -52,6 +53,7 @@ pub(crate) struct Bound {
     journal: DiskJournal,
     bindings: Bindings,
     metrics: Option<Listener>,
+    authorities: Option<AuthorityFiles>,
     base_url: String,
     issuer: String,
     resource: ResourceId,
@@ -61,6 +63,7 @@ impl Installation {
     /// Binds the configured addresses, opens the journal, and settles issuer and built-in resource. Nothing
     /// is written to the directory before the journal was found to go with it.
     pub(crate) async fn bind(self) -> Result<Bound, Failure> {
+        let authorities = AuthorityFiles::open(&self.config.certificates)?;
         let bindings = Bindings::open(&self.config).await?;
         let metrics = match self.config.metrics {
             Some(wanted) => Some(listen(wanted).await?),
@@ -76,7 +79,16 @@ impl Installation {
         let resource = set_built_in(store, self.context(), &issuer).await?;
         store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
         self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
-        Ok(Bound { installation: self, journal, bindings, metrics, base_url, issuer, resource })
+        Ok(Bound {
+            installation: self,
+            journal,
+            bindings,
+            metrics,
+            authorities,
+            base_url,
+            issuer,
+            resource,
+        })
     }
 }
 
@@ -98,7 +110,16 @@ impl Bound {
 
     /// Brings over what was changed so far, loads the directory and begins to serve.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
-        let Bound { mut installation, journal, bindings, metrics, base_url, issuer, resource } = self;
+        let Bound {
+            mut installation,
+            journal,
+            bindings,
+            metrics,
+            authorities,
+            base_url,
+            issuer,
+            resource,
+        } = self;
         let Bindings { listeners, doors, mutual_tls, watched, socket } = bindings;
         let stop = match installation.stop.take() {
             Some(stop) => stop,
@@ -121,9 +142,15 @@ impl Bound {
         let (surroundings, spans) = surroundings(&installation)?;
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
+        let authorities = authorities.map(|files| files.begin(&engine, installation.clock.clone()));
         // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
-        if installation.purpose == Purpose::Serve && !watched.is_empty() {
-            tasks.spawn(certificate_files::follow(watched));
+        if installation.purpose == Purpose::Serve {
+            if !watched.is_empty() {
+                tasks.spawn(certificate_files::follow(watched));
+            }
+            if let Some(authorities) = authorities {
+                tasks.spawn(certificate_files::follow(vec![authorities]));
+            }
         }
         let metrics_address = metrics.and_then(|listener| {
             let write = telemetry::metrics::writer(Arc::clone(&engine), Arc::clone(&surroundings.metrics));

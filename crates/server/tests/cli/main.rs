@@ -13,7 +13,7 @@ mod metrics;
 mod record;
 mod revoke;
 mod serve;
-#[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;
 mod tracing;
 mod token;
+mod tls;

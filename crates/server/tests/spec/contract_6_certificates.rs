@@ -1,149 +1,21 @@
 //! Contract, chapter 6: an application proves itself by a certificate, alone or beside a secret (RFC 8705).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, Request};
-use procura_http::connection::ClientCertificate;
-use procura_jose::digest::sha256;
+use http::Method;
 use procura_protocol::application_auth::{AuthMethods, CertificateSubject, SecondFactor};
-use procura_protocol::time::UnixSeconds;
-use procura_store::records::{CredentialNo, RegisteredCertificate, Registration};
-use procura_testkit::app::basic;
 use procura_testkit::clock::BEGINNING;
-use procura_testkit::pki::rcgen::{BasicConstraints, CertificateParams, IsCa, SanType};
-use procura_testkit::pki::{
-    Authority, BEGINS, ENDS, Issued, PARTNER_DN, PARTNER_HOST, self_signed, set_window,
-};
+use procura_testkit::pki::rcgen::SanType;
+use procura_testkit::pki::{Authority, BEGINS, ENDS, PARTNER_DN, PARTNER_HOST, self_signed, set_window};
 use procura_testkit::world::{APPLICATION, SECRET, UNTRUSTED};
-use procura_testkit::{Answer, TestApp, World};
-use procura_x509::{Authorities, CertificateProblem, Crls, TrustAnchors};
+use procura_testkit::{TestApp, World};
+use procura_x509::CertificateProblem;
 
-use crate::support::{FORM, assert_refused, contact_path, listed};
-
-/// A request, and the chain of the connection that it comes by.
-struct Asked {
-    method: Method,
-    path: String,
-    basic: Option<(&'static str, &'static str)>,
-    form: String,
-    chain: Vec<Box<[u8]>>,
-}
-
-impl Asked {
-    /// For a contact token, with a form.
-    fn token(form: &str) -> Asked {
-        Asked {
-            method: Method::POST,
-            path: contact_path(),
-            basic: None,
-            form: form.to_owned(),
-            chain: vec![],
-        }
-    }
-
-    /// As the application whose certificate is all that proves it.
-    fn alone() -> Asked {
-        Asked::token(&format!("client_id={APPLICATION}"))
-    }
-
-    /// As an application that has a secret.
-    fn with_secret(secret: &'static str) -> Asked {
-        Asked { basic: Some((APPLICATION, secret)), ..Asked::token("") }
-    }
-
-    fn by(self, chain: &[&Issued]) -> Asked {
-        Asked { chain: chain.iter().map(|issued| issued.der.clone()).collect(), ..self }
-    }
-
-    async fn of(self, app: &TestApp) -> Answer {
-        let mut request = Request::builder().method(self.method).uri(self.path);
-        if let Some((id, secret)) = self.basic {
-            request = request.header(AUTHORIZATION, basic(id, secret));
-        }
-        if !self.form.is_empty() {
-            request = request.header(CONTENT_TYPE, FORM);
-        }
-        let mut request = request.body(Body::from(self.form)).unwrap();
-        if let Some(certificate) = ClientCertificate::new(self.chain) {
-            request.extensions_mut().insert(certificate);
-        }
-        app.send(request).await
-    }
-}
-
-/// A world whose trusted application is registered so.
-fn registered(change: impl FnOnce(&mut Registration)) -> World {
-    World::default().application(|application| {
-        let mut registration = Registration::default();
-        change(&mut registration);
-        application.registration = Arc::new(registration);
-    })
-}
-
-/// By the subject that partners' certificates have, and by nothing else.
-fn by_subject(registration: &mut Registration) {
-    registration.methods = AuthMethods::parse("tls_client_auth").unwrap();
-    registration.subject = Some(CertificateSubject::Dn(PARTNER_DN.into()));
-}
-
-/// By these certificates, and by nothing else.
-fn by_certificates(registration: &mut Registration, certificates: &[&Issued]) {
-    registration.methods = AuthMethods::parse("self_signed_tls_client_auth").unwrap();
-    registration.certificates = certificates.iter().map(|issued| entry(issued, None)).collect();
-}
-
-/// By a secret, and a certificate beside it.
-fn with_second_factor(registration: &mut Registration) {
-    registration.second_factor = SecondFactor::Required;
-    registration.subject = Some(CertificateSubject::Dn(PARTNER_DN.into()));
-}
-
-fn entry(issued: &Issued, expires_at: Option<UnixSeconds>) -> RegisteredCertificate {
-    RegisteredCertificate { no: CredentialNo(1), thumbprint: sha256(&issued.der), expires_at }
-}
-
-/// A server that trusts these roots.
-fn serving(world: &World, roots: &[&Authority]) -> TestApp {
-    let app = TestApp::new(world);
-    app.engine.set_client_authorities(Some(trusting(roots, &[])));
-    app
-}
-
-fn trusting(roots: &[&Authority], lists: &[String]) -> Authorities {
-    let pem: String = roots.iter().map(|root| root.own.pem.as_str()).collect();
-    Authorities {
-        anchors: TrustAnchors::from_pem(pem.as_bytes()).unwrap(),
-        crls: (!lists.is_empty()).then(|| Crls::from_pem(lists.concat().as_bytes()).unwrap()),
-    }
-}
-
-fn nothing(_: &mut CertificateParams) {}
-
-/// A certificate came and is not right: always the same answer.
-#[track_caller]
-fn assert_wrong(answer: &Answer) {
-    let sentence = assert_refused(answer, 495, "invalid_client");
-    for reason in ["expired on", "revoked", "issuer", "chain", "unknown"] {
-        assert!(!sentence.contains(reason), "no reason is told: {sentence}");
-    }
-}
-
-/// A certificate must come, and none did: an answer without a body.
-#[track_caller]
-fn assert_missing(answer: &Answer) {
-    assert_eq!((answer.status.as_u16(), answer.body.len()), (496, 0), "{answer:?}");
-    assert_eq!(answer.header(CONTENT_LENGTH.as_str()), "0");
-    assert_eq!(answer.header(CACHE_CONTROL.as_str()), "no-store");
-    assert!(!answer.headers.contains_key(CONTENT_TYPE));
-}
-
-/// The problems that were counted.
-fn counted(app: &TestApp) -> Vec<(CertificateProblem, u64)> {
-    app.engine.certificate_problems().counts().filter(|(_, times)| *times > 0).collect()
-}
+use crate::certificates::{
+    Asked, assert_missing, assert_wrong, by_certificates, by_subject, counted, entry, nothing, now,
+    registered, serving, trusting, with_second_factor,
+};
+use crate::support::{assert_refused, listed};
 
 #[tokio::test]
 async fn a_certificate_of_a_configured_authority_with_the_registered_subject_gets_a_token() {
@@ -186,8 +58,7 @@ async fn either_of_two_registered_certificates_gets_a_token() {
 
 #[tokio::test]
 async fn a_registered_certificate_has_an_end_that_the_registration_may_bring_forward() {
-    let now = u64::try_from(BEGINNING.0).unwrap();
-    let (short, long) = (self_signed(|params| set_window(params, BEGINS, now)), self_signed(nothing));
+    let (short, long) = (self_signed(|params| set_window(params, BEGINS, now())), self_signed(nothing));
     let app = TestApp::new(&registered(|registration| {
         by_certificates(registration, &[&short]);
         registration.certificates = [entry(&short, None), entry(&long, Some(BEGINNING.plus(1)))].into();
@@ -201,104 +72,6 @@ async fn a_registered_certificate_has_an_end_that_the_registration_may_bring_for
         counted(&app),
         [(CertificateProblem::Expired, 1), (CertificateProblem::RegistrationExpired, 1)]
     );
-}
-
-/// The answer to a certificate of a root that is trusted, or what else this makes; and what was counted.
-async fn refused_for(make: impl FnOnce(&Authority) -> Vec<Box<[u8]>>) -> (Answer, CertificateProblem) {
-    let root = Authority::new("Root");
-    let app = serving(&registered(by_subject), &[&root]);
-    let answer = Asked { chain: make(&root), ..Asked::alone() }.of(&app).await;
-    assert_wrong(&answer);
-    match *counted(&app) {
-        [(problem, 1)] => (answer, problem),
-        ref other => panic!("one problem: {other:?}"),
-    }
-}
-
-/// The same, for a change to a certificate that works.
-async fn refused_with(change: impl FnOnce(&mut CertificateParams)) -> CertificateProblem {
-    refused_for(|root| vec![root.issue(change).der]).await.1
-}
-
-fn now() -> u64 {
-    u64::try_from(BEGINNING.0).unwrap()
-}
-
-#[tokio::test]
-async fn an_expired_certificate_is_a_wrong_one() {
-    let problem = refused_with(|params| set_window(params, BEGINS, now() - 1)).await;
-    assert_eq!(problem, CertificateProblem::Expired);
-}
-
-#[tokio::test]
-async fn a_certificate_that_is_not_valid_yet_is_a_wrong_one() {
-    let problem = refused_with(|params| set_window(params, now() + 1, ENDS)).await;
-    assert_eq!(problem, CertificateProblem::NotYetValid);
-}
-
-#[tokio::test]
-async fn a_certificate_that_is_not_for_clients_is_a_wrong_one() {
-    assert_eq!(
-        refused_with(|params| params.extended_key_usages.clear()).await,
-        CertificateProblem::WrongUsage
-    );
-}
-
-#[tokio::test]
-async fn a_certificate_of_another_authority_is_a_wrong_one() {
-    let (_, problem) = refused_for(|_| vec![Authority::new("Other").issue(nothing).der]).await;
-    assert_eq!(problem, CertificateProblem::UnknownIssuer);
-}
-
-#[tokio::test]
-async fn a_certificate_that_the_partner_signed_itself_is_a_wrong_one() {
-    let (_, problem) = refused_for(|_| vec![self_signed(nothing).der]).await;
-    assert_eq!(problem, CertificateProblem::UnknownIssuer);
-}
-
-#[tokio::test]
-async fn the_certificate_of_another_application_is_a_wrong_one() {
-    let problem = refused_with(|params| {
-        params.distinguished_name = procura_testkit::pki::common_name("other.example");
-    });
-    assert_eq!(problem.await, CertificateProblem::OtherSubject);
-}
-
-#[tokio::test]
-async fn a_certificate_that_can_t_be_read_is_a_wrong_one() {
-    let (_, problem) = refused_for(|_| vec![Box::from(&b"junk"[..])]).await;
-    assert_eq!(problem, CertificateProblem::Malformed);
-}
-
-#[tokio::test]
-async fn an_authority_in_between_that_expired_makes_it_a_wrong_one() {
-    let (_, problem) = refused_for(|root| {
-        let middle = root.below("Middle", |params| set_window(params, BEGINS, now() - 1));
-        vec![middle.issue(nothing).der, middle.own.der]
-    })
-    .await;
-    assert_eq!(problem, CertificateProblem::Expired);
-}
-
-#[tokio::test]
-async fn an_authority_below_one_that_may_have_none_makes_it_a_wrong_one() {
-    let (_, problem) = refused_for(|root| {
-        let middle = root.below("Middle", |params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)));
-        let low = middle.below("Low", nothing);
-        vec![low.issue(nothing).der, low.own.der, middle.own.der]
-    })
-    .await;
-    assert_eq!(problem, CertificateProblem::PathLength);
-}
-
-#[tokio::test]
-async fn every_wrong_certificate_gets_the_same_answer_to_the_byte() {
-    let expired =
-        refused_for(|root| vec![root.issue(|params| set_window(params, BEGINS, now() - 1)).der]).await;
-    let junk = refused_for(|_| vec![Box::from(&b"junk"[..])]).await;
-    let foreign = refused_for(|_| vec![self_signed(nothing).der]).await;
-    assert_eq!(expired.0, junk.0);
-    assert_eq!(expired.0, foreign.0);
 }
 
 #[tokio::test]

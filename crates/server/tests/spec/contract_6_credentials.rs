@@ -1,13 +1,17 @@
 //! Contract, chapter 6: how an application proves who it is, as far as secrets go.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use http::Request;
 use http::header::AUTHORIZATION;
 use procura_jose::digest::sha256;
-use procura_store::records::SecretHash;
+use procura_protocol::application_auth::AuthMethods;
+use procura_store::records::{Registration, SecretHash};
 use procura_testkit::app::basic;
+use procura_testkit::clock::BEGINNING;
 use procura_testkit::world::{APPLICATION, SECRET, UNTRUSTED, UNTRUSTED_SECRET};
 use procura_testkit::{Answer, TestApp, World};
 
@@ -158,6 +162,37 @@ async fn both_live_secrets_work_and_a_retired_one_does_not() {
     for (secret, status) in [("pcs_old", 200), ("pcs_new", 200), (SECRET, 401)] {
         let request = asking_as_nobody().header(AUTHORIZATION, basic(APPLICATION, secret));
         assert_eq!(app.send(without_body(request)).await.status, status, "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_proves_nothing_from_its_last_second_on() {
+    for (left, status) in [(1, 200), (0, 401), (-1, 401)] {
+        let world = World::default().application(|application| {
+            application.secrets[0].expires_at = Some(BEGINNING.plus(left));
+        });
+        let request = asking_as_nobody().header(AUTHORIZATION, basic(APPLICATION, SECRET));
+        assert_eq!(TestApp::new(&world).send(without_body(request)).await.status, status, "{left}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_good_only_in_the_way_that_is_registered() {
+    for (methods, by_header, by_form) in [
+        ("client_secret_basic client_secret_post", 200, 200),
+        ("client_secret_basic", 200, 401),
+        ("client_secret_post", 401, 200),
+        ("private_key_jwt tls_client_auth", 401, 401),
+    ] {
+        let world = World::default().application(|application| {
+            let methods = AuthMethods::parse(methods).unwrap();
+            application.registration = Arc::new(Registration { methods, ..Registration::default() });
+        });
+        let app = TestApp::new(&world);
+        let request = asking_as_nobody().header(AUTHORIZATION, basic(APPLICATION, SECRET));
+        assert_eq!(app.send(without_body(request)).await.status, by_header, "{methods}");
+        let form = format!("client_id={APPLICATION}&client_secret={SECRET}");
+        assert_eq!(app.send(with_form(asking_as_nobody(), form)).await.status, by_form, "{methods}");
     }
 }
 

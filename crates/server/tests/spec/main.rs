@@ -13,6 +13,7 @@
 mod algorithms;
 mod availability;
 mod bad_input;
+mod certificates;
 mod contract_1_answer;
 mod contract_1_limits;
 mod contract_1_order;
@@ -33,6 +34,7 @@ mod contract_6_certificates;
 mod contract_6_assertions;
 mod contract_6_credentials;
 mod contract_6_published_keys;
+mod contract_6_wrong_certificates;
 mod contract_8_events;
 mod defects;
 mod forward_auth;

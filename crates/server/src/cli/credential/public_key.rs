@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Why a file holds no key that can be registered. It repeats nothing of the file.
 #[derive(Debug, Error)]
-pub(super) enum InvalidKey {
+pub(in crate::cli) enum InvalidKey {
     #[error(
         "it holds a private key, which nobody but the application should have: give the public half, which \
          `openssl pkey -in FILE -pubout` writes"
@@ -27,7 +27,7 @@ pub(super) enum InvalidKey {
 }
 
 /// Reads the one key that the file holds.
-pub(super) fn read(file: &[u8]) -> Result<Jwk, InvalidKey> {
+pub(in crate::cli) fn read(file: &[u8]) -> Result<Jwk, InvalidKey> {
     let text = std::str::from_utf8(file).map_err(|_| InvalidKey::Unknown)?.trim();
     if text.starts_with('{') {
         return of_json(text);

@@ -52,6 +52,16 @@ impl Files {
         self.0.join("partner-self-signed.pem")
     }
 
+    /// The key that a partner signs assertions with.
+    pub(super) fn signing(&self) -> PathBuf {
+        self.0.join("partner-signing.key")
+    }
+
+    /// Its public half.
+    pub(super) fn verifying(&self) -> PathBuf {
+        self.0.join("partner-signing.pem")
+    }
+
     /// The private key of a certificate.
     pub(super) fn key_of(certificate: &Path) -> PathBuf {
         certificate.with_extension("key")
@@ -65,6 +75,8 @@ impl Files {
             .map_err(|error| Failure::unavailable(format_args!("certificates can't be made: {error}")))?;
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(failed)?;
         put(&self.ca(), &made.ca, 0o644).map_err(failed)?;
+        put(&self.verifying(), &made.verifying, 0o644).map_err(failed)?;
+        put(&self.signing(), &made.signing, 0o600).map_err(failed)?;
         let pairs = [
             (self.server(), made.server),
             (self.partner(), made.partner),
@@ -83,6 +95,9 @@ struct Made {
     server: Pair,
     partner: Pair,
     self_signed: Pair,
+    /// PEM of a private key, and of its public half.
+    signing: Zeroizing<String>,
+    verifying: String,
 }
 
 /// PEM of a certificate and its key.
@@ -112,7 +127,9 @@ fn make(now: UnixSeconds) -> Result<Made, rcgen::Error> {
     let partner = pair(&of_partner(now).signed_by(&key, &ca)?, &key);
     let key = KeyPair::generate()?;
     let self_signed = pair(&of_partner(now).self_signed(&key)?, &key);
-    Ok(Made { ca: ca.pem(), server, partner, self_signed })
+    let key = KeyPair::generate()?;
+    let (signing, verifying) = (Zeroizing::new(key.serialize_pem()), key.public_key_pem());
+    Ok(Made { ca: ca.pem(), server, partner, self_signed, signing, verifying })
 }
 
 fn of_partner(now: UnixSeconds) -> CertificateParams {
@@ -171,6 +188,6 @@ mod tests {
             assert!(Pair::from_pem(&fs::read(&certificate).unwrap(), &fs::read(&key).unwrap()).is_ok());
         }
         assert!(fs::read_to_string(files.ca()).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
-        assert_eq!(fs::read_dir(folder.path().join("tls")).unwrap().count(), 7);
+        assert_eq!(fs::read_dir(folder.path().join("tls")).unwrap().count(), 9);
     }
 }

@@ -1,7 +1,9 @@
 //! Applications of the sample that prove themselves by more than a secret.
 //!
-//! Whoever starts the demo makes their certificates and keys: [`by_authority`] says what a certificate by the
-//! demo's own CA must say, and [`register`] gives the others theirs.
+//! Their certificates and keys are made anew with each start, as the secrets are: [`fill`] registers them.
+
+use std::fs;
+use std::path::Path;
 
 use procura_store::administration::{
     AddCredential, Administration as _, CredentialToRetire, CredentialValue, NewCredential,
@@ -9,15 +11,12 @@ use procura_store::administration::{
 use procura_store::change::Entity;
 use procura_store::fields::{Invalid, Key, Row};
 use procura_store::records::CredentialNo;
+use procura_x509::Certificate;
 
+use super::super::credential::public_key;
+use super::certificates::Files;
 use crate::exit::Failure;
 use crate::wiring::{self, Bound};
-
-/// What the registration of an application says that proves itself by a certificate of the demo's CA, whose
-/// subject is this common name and nothing else.
-pub(super) fn by_authority(common_name: &str) -> [(&'static str, String); 2] {
-    [("auth_methods", "tls_client_auth".to_owned()), ("certificate_subject_dn", format!("CN={common_name}"))]
-}
 
 /// The program that proves itself by a certificate that no CA issued.
 pub(super) const SELF_SIGNED: &str = "app_h4wz6rpe";
@@ -58,12 +57,22 @@ pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
     applications.chain(trusts).collect()
 }
 
+/// Registers the certificate and the key that [`Files::make`] made.
+pub(super) async fn fill(bound: &Bound, files: &Files) -> Result<(), Failure> {
+    let certificate = Certificate::from_pem(&read(&files.self_signed())?).map_err(Failure::unavailable)?;
+    register(bound, SELF_SIGNED, CredentialValue::Certificate(certificate.der().into())).await?;
+    let key = public_key::read(&read(&files.verifying())?).map_err(Failure::unavailable)?;
+    let jwk = serde_json::to_string(&key).map_err(Failure::unavailable)?;
+    register(bound, SIGNING, CredentialValue::Key(jwk.into())).await.map(drop)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file)
+        .map_err(|error| Failure::unavailable(format_args!("{} can't be read: {error}", file.display())))
+}
+
 /// Gives an application this certificate or key, in the place of those that an earlier start made.
-pub(super) async fn register(
-    bound: &Bound,
-    application: &str,
-    value: CredentialValue,
-) -> Result<CredentialNo, Failure> {
+async fn register(bound: &Bound, application: &str, value: CredentialValue) -> Result<CredentialNo, Failure> {
     let failed = |error| wiring::store_failed(&error);
     let owner = Key::read(Entity::Application, &[application]).map_err(Failure::unavailable)?;
     let (store, kind) = (bound.store(), value.kind());
@@ -92,9 +101,5 @@ mod tests {
             row.applied_to(None).unwrap();
         }
         assert_eq!(rows.len(), 4);
-        let by_authority = by_authority("partner");
-        let pairs = by_authority.iter().map(|(name, value)| (*name, value.as_str()));
-        let row = Row::read(Entity::Application, pairs.chain([("application_id", "app_1")])).unwrap();
-        row.applied_to(None).unwrap();
     }
 }

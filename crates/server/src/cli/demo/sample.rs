@@ -5,6 +5,9 @@ use procura_store::change::Entity;
 use procura_store::fields::{Invalid, Row};
 use procura_store::journal::{Missed, RefusalCause};
 
+use super::certificates::PARTNER;
+use super::proofs;
+
 /// The partner's program.
 pub(super) const APPLICATION: &str = "app_k7mq2vd4";
 
@@ -158,12 +161,14 @@ pub(super) fn rows(tls: bool) -> Result<Vec<Row>, Invalid> {
     ];
     let mut rows = vec![Row::read(Entity::Resource, resource)?, Row::read(Entity::Application, application)?];
     if tls {
+        let subject = format!("CN={PARTNER}");
         let by_certificate = [
             ("application_id", BY_CERTIFICATE),
             ("name", "Ledgerlark gateway"),
             ("trusted", "true"),
             ("status", "active"),
-            // Registration: ("auth_methods", "tls_client_auth"), ("certificate_subject_dn", "CN=" PARTNER).
+            ("auth_methods", "tls_client_auth"),
+            ("certificate_subject_dn", &subject),
         ];
         rows.push(Row::read(Entity::Application, by_certificate)?);
     }
@@ -193,6 +198,7 @@ pub(super) fn rows(tls: bool) -> Result<Vec<Row>, Invalid> {
             ("reason", "sample agreement of the demo"),
         ];
         rows.push(Row::read(Entity::Trust, trust)?);
+        rows.extend(proofs::rows()?);
     }
     Ok(rows)
 }
@@ -203,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_row_is_one_that_the_directory_takes() {
-        for (tls, more) in [(false, 0), (true, 2)] {
+        for (tls, more) in [(false, 0), (true, 6)] {
             let rows = rows(tls).unwrap();
             for row in &rows {
                 row.applied_to(None).unwrap();

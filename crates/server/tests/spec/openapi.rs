@@ -115,7 +115,15 @@ fn its_error_codes_are_those_of_the_server() {
 #[test]
 fn the_form_has_the_parameters_that_are_taken_and_the_scope_every_permission() {
     let form = document()["components"]["schemas"]["ContactTokenForm"]["properties"].clone();
-    let taken = ["client_id", "client_secret", "clients", "resource", "scope"];
+    let taken = [
+        "client_assertion",
+        "client_assertion_type",
+        "client_id",
+        "client_secret",
+        "clients",
+        "resource",
+        "scope",
+    ];
     assert_eq!(names(&form), BTreeSet::from(taken));
     assert!(taken.iter().all(|name| classify(name, &taken) == Taken::Taken(name)));
     for permission in Permission::ALL {

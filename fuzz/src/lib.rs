@@ -11,6 +11,7 @@
 //! at least one that is read to the end, and a line in `tests/seeds.rs`. An input that once failed
 //! becomes a seed.
 
+mod assertion;
 mod basic;
 mod csv;
 mod events;
@@ -20,6 +21,7 @@ mod jwt;
 mod update;
 mod uri;
 
+pub use assertion::assertion;
 pub use basic::basic;
 pub use csv::csv;
 pub use events::events;

@@ -11,6 +11,7 @@
 //! at least one that is read to the end, and a line in `tests/seeds.rs`. An input that once failed
 //! becomes a seed.
 
+mod assertion;
 mod basic;
 mod certificate;
 mod client_cert;
@@ -23,6 +24,7 @@ mod jwt;
 mod update;
 mod uri;
 
+pub use assertion::assertion;
 pub use basic::basic;
 pub use certificate::certificate;
 pub use client_cert::client_cert;

@@ -29,6 +29,11 @@ fn tokens_verify_only_when_the_right_key_signed_them() {
 }
 
 #[test]
+fn assertions_prove_only_what_the_right_key_signed_for_this_server_now() {
+    run("assertion", procura_fuzz::assertion);
+}
+
+#[test]
 fn journals_are_read_or_their_damage_is_told() {
     run("journal", procura_fuzz::journal);
 }

@@ -72,7 +72,7 @@ pub use seal::{KeyEncryptionKey, SealError};
 pub use signer::Signer;
 #[cfg(feature = "tokio")]
 pub use signer::{RsaPool, SigningKey};
+pub use unverified::UnverifiedJwt;
 #[cfg(feature = "cache")]
 pub use verified_cache::{TokenDigest, VerifiedCache};
-pub use unverified::UnverifiedJwt;
 pub use verify::{Expect, JwtError, MAX_TOKEN_BYTES, Part, VerifiedJwt, verify_jwt};

@@ -154,7 +154,8 @@ impl Visitor<'_> for Date {
     }
 
     fn visit_u64<E: Error>(self, seconds: u64) -> Result<UnixSeconds, E> {
-        let whole = i64::try_from(seconds).map_err(|_| E::invalid_value(Unexpected::Unsigned(seconds), &self));
+        let whole =
+            i64::try_from(seconds).map_err(|_| E::invalid_value(Unexpected::Unsigned(seconds), &self));
         whole.map(UnixSeconds)
     }
 

@@ -2,9 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::algorithm::Algorithm;
+use crate::application_auth::AuthMethod;
 use crate::paths;
 use crate::permission::Permission;
 use crate::scope::OPENID;
+
+/// How applications may authenticate.
+const METHODS: [AuthMethod; 3] =
+    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::PrivateKeyJwt];
 
 /// The document at [`paths::METADATA`]. Members that the RFC defaults to something this server does not
 /// do are stated as empty.
@@ -24,14 +30,20 @@ pub struct Metadata {
     pub grant_types_supported: Vec<String>,
     /// How an application authenticates at `contact_token_endpoint`.
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// What it may sign assertions with there; RS256 only where it is registered for it.
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// Where resources and applications ask whether a token is in force (RFC 7662).
     pub introspection_endpoint: String,
     /// How they authenticate there; a resource by its id and secret.
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// What applications may sign assertions with there.
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// Where applications end tokens (RFC 7009).
     pub revocation_endpoint: String,
     /// How they authenticate there.
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// What they may sign assertions with there.
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// Our own member: where resources follow revocations, as server-sent events.
     pub revocation_events_endpoint: String,
     /// Where the endpoints are for callers with a certificate (RFC 8705 5).
@@ -61,7 +73,8 @@ impl Metadata {
     pub fn new(issuer: &str) -> Metadata {
         let base = issuer.trim_end_matches('/');
         let permissions = Permission::ALL.into_iter().map(Permission::name);
-        let by_secret = || ["client_secret_basic", "client_secret_post"].map(str::to_owned).to_vec();
+        let methods = || METHODS.map(|method| method.name().to_owned()).to_vec();
+        let algorithms = || Algorithm::ALL.map(|algorithm| algorithm.as_str().to_owned()).to_vec();
         Metadata {
             issuer: issuer.to_owned(),
             jwks_uri: format!("{base}{}", paths::JWKS),
@@ -69,11 +82,14 @@ impl Metadata {
             scopes_supported: std::iter::once(OPENID).chain(permissions).map(str::to_owned).collect(),
             response_types_supported: Vec::new(),
             grant_types_supported: Vec::new(),
-            token_endpoint_auth_methods_supported: by_secret(),
+            token_endpoint_auth_methods_supported: methods(),
+            token_endpoint_auth_signing_alg_values_supported: algorithms(),
             introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
-            introspection_endpoint_auth_methods_supported: by_secret(),
+            introspection_endpoint_auth_methods_supported: methods(),
+            introspection_endpoint_auth_signing_alg_values_supported: algorithms(),
             revocation_endpoint: format!("{base}{}", paths::REVOKE),
-            revocation_endpoint_auth_methods_supported: by_secret(),
+            revocation_endpoint_auth_methods_supported: methods(),
+            revocation_endpoint_auth_signing_alg_values_supported: algorithms(),
             revocation_events_endpoint: format!("{base}{}", paths::EVENTS),
             mtls_endpoint_aliases: None,
             tls_client_certificate_bound_access_tokens: false,
@@ -105,6 +121,8 @@ mod tests {
     #[test]
     fn the_document_states_what_works() {
         let document = serde_json::to_value(Metadata::new("https://procura.example")).unwrap();
+        let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+        let algorithms = ["ES256", "RS256", "PS256", "EdDSA"];
         let expected = serde_json::json!({
             "issuer": "https://procura.example",
             "jwks_uri": "https://procura.example/jwks",
@@ -117,11 +135,14 @@ mod tests {
             ],
             "response_types_supported": [],
             "grant_types_supported": [],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint": "https://procura.example/introspect",
-            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "introspection_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint": "https://procura.example/revoke",
-            "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_events_endpoint": "https://procura.example/events",
         });
         assert_eq!(document, expected);

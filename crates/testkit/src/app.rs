@@ -122,8 +122,7 @@ impl<S: Store + Clone> TestApp<S> {
     ) -> TestApp<S> {
         let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
-        let engine =
-            Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings);
+        let engine = Engine::new(store.clone(), journal.clone(), Arc::new(keys.clone()), sources, settings);
         let engine = Arc::new(match fetcher {
             Some(fetcher) => engine.with_key_fetcher(fetcher),
             None => engine,

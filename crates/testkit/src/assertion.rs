@@ -86,7 +86,10 @@ pub fn claims(id: &str) -> Value {
 
 /// The form in which an assertion is sent.
 pub fn form(assertion: &str) -> String {
-    format!("client_assertion_type={}&client_assertion={assertion}", CLIENT_ASSERTION_TYPE.replace(':', "%3A"))
+    format!(
+        "client_assertion_type={}&client_assertion={assertion}",
+        CLIENT_ASSERTION_TYPE.replace(':', "%3A")
+    )
 }
 
 impl World {

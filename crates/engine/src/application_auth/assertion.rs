@@ -29,8 +29,8 @@ use procura_store::{Clock, Directory, Journal, Store};
 
 use super::{NotAuthenticated, Proved};
 use crate::{Engine, Unavailable};
-pub use published::{FetchFault, FetchKeys, FetchedKeys, Fetching};
 use published::PublishedKeys;
+pub use published::{FetchFault, FetchKeys, FetchedKeys, Fetching};
 use registered::{RegisteredKeys, live};
 use used::{BEYOND, Claim, UsedAssertions};
 
@@ -134,7 +134,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let now = self.now()?.seconds();
         let registered = self.assertions.registered.of(application);
         let by_registered = jwt.verify(live(&registered, now));
-        let Some(uri) = application.registration.jwks_uri.as_deref().filter(|_| by_registered.is_err()) else {
+        let Some(uri) = application.registration.jwks_uri.as_deref().filter(|_| by_registered.is_err())
+        else {
             return Ok(by_registered.map_err(fault_of));
         };
         let Some(keys) = self.assertions.published.of(application, uri, jwt.kid()).await else {

@@ -13,4 +13,6 @@ mod support;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod unverified;
+#[cfg(test)]
 mod vectors;

@@ -303,9 +303,8 @@ async fn another_url_is_asked_as_soon_as_it_is_registered() {
 #[tokio::test]
 async fn without_what_fetches_keys_none_are_known() {
     let key = AssertionKey::new(Algorithm::Es256);
-    let world = World::default()
-        .signing(&[])
-        .registration(|registration| registration.jwks_uri = Some(URI.into()));
+    let world =
+        World::default().signing(&[]).registration(|registration| registration.jwks_uri = Some(URI.into()));
     let app = TestApp::new(&world);
     assert_refused(&send(&app, &key.assertion("first")).await, 401, "invalid_client");
 }

@@ -1,6 +1,8 @@
 //! RFC 8414: the metadata, of what works and nothing else.
 
+use procura_jose::Algorithm;
 use procura_protocol::metadata::Metadata;
+use procura_testkit::assertion::{self, AssertionKey};
 use procura_testkit::world::{CONTACT, ISSUER};
 use procura_testkit::{TestApp, World};
 use serde_json::{Value, json};
@@ -30,14 +32,17 @@ async fn the_document_has_exactly_these_members() {
             "grant_types_supported",
             "introspection_endpoint",
             "introspection_endpoint_auth_methods_supported",
+            "introspection_endpoint_auth_signing_alg_values_supported",
             "issuer",
             "jwks_uri",
             "response_types_supported",
             "revocation_endpoint",
             "revocation_endpoint_auth_methods_supported",
+            "revocation_endpoint_auth_signing_alg_values_supported",
             "revocation_events_endpoint",
             "scopes_supported",
             "token_endpoint_auth_methods_supported",
+            "token_endpoint_auth_signing_alg_values_supported",
         ]
     );
 }
@@ -90,10 +95,22 @@ async fn every_authentication_method_that_it_names_works() {
     let document = metadata(&app).await;
     assert_eq!(
         document["token_endpoint_auth_methods_supported"],
-        json!(["client_secret_basic", "client_secret_post"])
+        json!(["client_secret_basic", "client_secret_post", "private_key_jwt"])
     );
     assert_eq!(app.token().await.status, 200);
     let form = "client_id=app_partner&client_secret=pcs_partner";
     let posted = app.send(with_form(http::Request::post(contact_path()), form)).await;
     assert_eq!(posted.status, 200);
+    let Some(algorithms) = document["token_endpoint_auth_signing_alg_values_supported"].as_array() else {
+        panic!("no algorithms")
+    };
+    for name in algorithms {
+        let algorithm: Algorithm = serde_json::from_value(name.clone()).unwrap();
+        let key = AssertionKey::new(algorithm);
+        let world = World::default().signing(&[&key]);
+        let app = TestApp::new(&world.registration(|r| r.assertion_algorithm = Some(algorithm)));
+        let form = assertion::form(&key.assertion("first"));
+        let signed = app.send(with_form(http::Request::post(contact_path()), form)).await;
+        assert_eq!(signed.status, 200, "{name}");
+    }
 }

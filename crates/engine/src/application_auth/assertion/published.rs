@@ -148,7 +148,8 @@ impl PublishedKeys {
         if places.len() >= REMEMBERED {
             places.retain(|_, place| place.is_kept(now));
         }
-        let place = Arc::new(Place { uri: uri.into(), known: Mutex::default(), landed: watch::Sender::new(()) });
+        let place =
+            Arc::new(Place { uri: uri.into(), known: Mutex::default(), landed: watch::Sender::new(()) });
         places.insert(no, Arc::clone(&place));
         place
     }

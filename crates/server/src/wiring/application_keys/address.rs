@@ -14,7 +14,9 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 /// Whether the address is of one host, be it this one.
 pub(super) fn is_unicast(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !address.is_multicast() && !address.is_unspecified() && !address.is_broadcast(),
+        IpAddr::V4(address) => {
+            !address.is_multicast() && !address.is_unspecified() && !address.is_broadcast()
+        }
         IpAddr::V6(address) => !address.is_multicast() && !address.is_unspecified(),
     }
 }
@@ -46,11 +48,11 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     /// First address and length of the prefix, within what is global at all.
     const SPECIAL: &[(u128, u32)] = &[
-        (0x2001 << 112, 23),         // protocol assignments, Teredo and ORCHID among them
-        (0x2001_0db8 << 96, 32),     // documentation
-        (0x2002 << 112, 16),         // 6to4: an IPv4 address inside
+        (0x2001 << 112, 23),          // protocol assignments, Teredo and ORCHID among them
+        (0x2001_0db8 << 96, 32),      // documentation
+        (0x2002 << 112, 16),          // 6to4: an IPv4 address inside
         (0x2620_004f_8000 << 80, 48), // delegated to catch queries about private addresses
-        (0x3fff << 112, 20),         // documentation
+        (0x3fff << 112, 20),          // documentation
     ];
     /// Everything global is in here; loopback, mapped and translated IPv4, unique local and link-local are not.
     const GLOBAL: (u128, u32) = (0x2000 << 112, 3);

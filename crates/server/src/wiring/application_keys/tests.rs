@@ -80,7 +80,8 @@ impl Host {
 
     fn fetcher(&self, script: &Arc<Script>, allowed: fn(IpAddr) -> bool) -> HttpsKeys {
         let roots = Certificate::from_pem_bundle(self.ca.as_bytes()).unwrap();
-        let bounds = Bounds { connect: Duration::from_millis(400), whole: Duration::from_millis(800), ..BOUNDS };
+        let bounds =
+            Bounds { connect: Duration::from_millis(400), whole: Duration::from_millis(800), ..BOUNDS };
         let lookup: Arc<dyn Lookup> = Arc::<Script>::clone(script);
         HttpsKeys::build(Checked { lookup, allowed }, roots, bounds).unwrap()
     }
@@ -88,7 +89,8 @@ impl Host {
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}").into()
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+        .into()
 }
 
 fn tls(name: &str) -> (String, ServerConfig) {
@@ -96,8 +98,7 @@ fn tls(name: &str) -> (String, ServerConfig) {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -224,7 +225,8 @@ async fn an_answer_but_200_is_no_key_set_whatever_it_holds() {
 #[tokio::test]
 async fn an_answer_that_has_no_end_or_a_gigabyte_is_cut_off() {
     let endless = [&b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"[..], &vec![b' '; 1 << 16]].concat();
-    let gigabyte = [&b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"[..], &vec![b' '; 1 << 16]].concat();
+    let gigabyte =
+        [&b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"[..], &vec![b' '; 1 << 16]].concat();
     for bytes in [endless, gigabyte] {
         let host = Host::that(Does::GoesOn(bytes)).await;
         assert_eq!(host.fetched(&host.url()).await.unwrap_err(), FetchFault::TooLong);
@@ -247,7 +249,9 @@ async fn what_is_no_key_set_is_refused() {
         let key = PrivateKey::generate(Algorithm::Es256).unwrap().0.public_jwk();
         json!({"keys": [key, key]}).to_string()
     };
-    for body in ["", "<html></html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, "\u{1f}\u{8b}", &twice] {
+    for body in
+        ["", "<html></html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, "\u{1f}\u{8b}", &twice]
+    {
         let host = Host::says("200 OK", "Content-Encoding: gzip\r\n", body).await;
         assert_eq!(host.fetched(&host.url()).await.unwrap_err(), FetchFault::NotKeys, "{body}");
     }
@@ -289,7 +293,8 @@ async fn an_address_inside_is_not_connected_to_in_whatever_way_it_is_written() {
 async fn a_name_that_leads_inside_is_not_followed_there() {
     let host = Host::says("200 OK", "", &key_set(1)).await;
     let public: IpAddr = "8.8.8.8".parse().unwrap();
-    for answers in [vec![HERE], vec![public, HERE], vec![HERE, public], vec![], vec!["::1".parse().unwrap()]] {
+    for answers in [vec![HERE], vec![public, HERE], vec![HERE, public], vec![], vec!["::1".parse().unwrap()]]
+    {
         let fetcher = host.fetcher(&Script::new([answers.clone()]), is_public);
         assert_eq!(fetcher.get(&host.url()).await.unwrap_err(), FetchFault::Address, "{answers:?}");
     }

@@ -17,6 +17,7 @@
 mod activity;
 mod body;
 mod clock;
+mod counts;
 mod drain;
 mod peer;
 mod refusal;
@@ -25,6 +26,7 @@ mod watch;
 mod wire;
 
 pub use body::{BodyError, read_body};
+pub use counts::{ConnectionCounts, Handshake};
 pub use drain::Drain;
 pub use peer::Peer;
 pub(crate) use peer::WithPeer;
@@ -69,6 +71,7 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
+    let _open = drain.counts().open_one();
     let activity = Arc::new(Activity::default());
     let builder = builder(&limits);
     let wire = TokioIo::new(Wire::new(io, Arc::clone(&activity), limits));
@@ -88,6 +91,7 @@ where
                 Verdict::Close => connection.as_mut().graceful_shutdown(),
                 Verdict::FailRead => activity.body_is_late(),
                 Verdict::Cut(phase) => {
+                    drain.counts().cut_one(phase);
                     tracing::debug!(?phase, "connection cut: its time was over");
                     return Poll::Ready(Ended::Cut(phase));
                 }

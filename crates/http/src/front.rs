@@ -82,9 +82,9 @@ impl<R, S: Store, J: Journal> Front<R, S, J> {
 impl<S: Store, J: Journal> Shared<S, J> {
     /// Finds out who calls, tells those behind, and takes one from what that address may ask.
     fn admit(&self, request: &mut Request<Body>, route: Route, now: Duration) -> Result<(), LimitReached> {
-        let Some(Peer(peer)) = request.extensions().get().copied() else { return Ok(()) };
-        let caller = self.surroundings.proxies.caller(peer, request.headers());
-        if caller != peer {
+        let peer = request.extensions().get().map(|Peer(peer)| *peer);
+        let Some(caller) = self.surroundings.proxies.caller(peer, request.headers()) else { return Ok(()) };
+        if Some(caller) != peer {
             request.extensions_mut().insert(Caller(caller));
         }
         if route.is_for_operators() {

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,7 +18,6 @@ use tower::Service;
 
 use crate::connection::{self, Drain, Ended, Peer, WithPeer};
 use crate::limits::Limits;
-use crate::metrics::ConnectionCounts;
 
 /// After a failed accept (no file descriptor, no memory) the next try waits, from the first up to the
 /// second, doubling: trying at once would burn the core that could end a connection.
@@ -32,7 +30,6 @@ const LAST_ACCEPTS: usize = 1024;
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    counts: Arc<ConnectionCounts>,
 }
 
 /// Binds `address`; port 0 picks a free one, see [`Listener::local_addr`].
@@ -41,16 +38,10 @@ pub struct Listener {
 ///
 /// What the system says: the address is taken, not ours, or needs a privilege.
 pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
-    Ok(Listener { tcp: TcpListener::bind(address).await?, counts: Arc::default() })
+    Ok(Listener { tcp: TcpListener::bind(address).await? })
 }
 
 impl Listener {
-    /// The same, which counts its connections there.
-    #[must_use]
-    pub fn counted(self, counts: Arc<ConnectionCounts>) -> Listener {
-        Listener { counts, ..self }
-    }
-
     /// The address that was bound, with its port.
     ///
     /// # Errors
@@ -84,11 +75,6 @@ pub trait Accept {
     /// The next connection, or why there is none. An error never means the end.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
 
-    /// Where connections are counted.
-    fn counts(&self) -> Arc<ConnectionCounts> {
-        Arc::default()
-    }
-
     /// Who is at the other end, if that has an address and is still there.
     fn peer(_: &Self::Io) -> Option<IpAddr> {
         None
@@ -105,10 +91,6 @@ impl Accept for Listener {
             let _ = stream.set_nodelay(true);
             stream
         })
-    }
-
-    fn counts(&self) -> Arc<ConnectionCounts> {
-        Arc::clone(&self.counts)
     }
 
     fn peer(stream: &TcpStream) -> Option<IpAddr> {
@@ -139,8 +121,7 @@ where
     let mut pause = pin!(sleep(Duration::ZERO));
     let (mut pausing, mut pause_length) = (false, Duration::ZERO);
     let mut told_full = false;
-    let counts = source.counts();
-    let mut open = Open { tasks: JoinSet::new(), service, limits, drain, counts };
+    let mut open = Open { tasks: JoinSet::new(), service, limits, drain };
 
     loop {
         let room = open.tasks.len() < limits.connections;
@@ -155,7 +136,7 @@ where
             biased;
             () = &mut shutdown => break,
             Some(ended) = open.tasks.join_next() => {
-                open.report(ended);
+                report(ended);
                 // Told again only after it has been clearly below.
                 told_full &= open.tasks.len() > limits.connections / 10 * 9;
             }
@@ -195,7 +176,6 @@ struct Open<S> {
     service: S,
     limits: Limits,
     drain: Drain,
-    counts: Arc<ConnectionCounts>,
 }
 
 impl<S> Open<S>
@@ -204,34 +184,23 @@ where
     S::Future: Send + 'static,
 {
     fn spawn<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, peer: Option<IpAddr>, io: Io) {
-        self.counts.opened();
         let service = WithPeer { service: self.service.clone(), peer: peer.map(Peer) };
         self.tasks.spawn(connection::serve(io, service, self.limits, self.drain.clone()));
     }
 
-    fn report(&self, ended: Result<Ended, JoinError>) {
-        if ended.as_ref().is_err_and(JoinError::is_panic) {
-            // The panic itself was told by the panic hook, with its place.
-            tracing::error!("a connection ended because a request panicked");
-        }
-        self.counts.ended(ended.ok());
-    }
-
     async fn finish(mut self) -> usize {
         self.drain.begin();
-        let in_time = self.limits.drain;
         let finished = async {
             while let Some(ended) = self.tasks.join_next().await {
-                self.report(ended);
+                report(ended);
             }
         };
-        if timeout(in_time, finished).await.is_ok() {
+        if timeout(self.limits.drain, finished).await.is_ok() {
             return 0;
         }
         let cut = self.tasks.len();
         tracing::warn!(cut, "connections cut: they did not end in time");
         self.tasks.shutdown().await;
-        (0..cut).for_each(|_| self.counts.ended(None));
         cut
     }
 }
@@ -240,4 +209,11 @@ where
 fn is_of_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+fn report(ended: Result<Ended, JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        // The panic itself was told by the panic hook, with its place.
+        tracing::error!("a connection ended because a request panicked");
+    }
 }

@@ -34,6 +34,7 @@ use super::installation::{Installation, set_built_in};
 use super::{journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
 use crate::telemetry;
+use crate::telemetry::metrics::Exposition;
 use crate::telemetry::spans::Spans;
 
 /// The engine of this server.
@@ -114,10 +115,10 @@ impl Bound {
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
         let metrics_address = metrics.and_then(|listener| {
-            let write = telemetry::metrics::writer(Arc::clone(&engine), Arc::clone(&surroundings.metrics));
+            let (engine, wire) = (Arc::clone(&engine), Arc::clone(&surroundings.metrics));
+            let write = telemetry::metrics::writer(Exposition { engine, wire, drain: drain.clone() });
             serve_metrics(&mut tasks, listener, write)
         });
-        let listener = listener.counted(Arc::clone(&surroundings.metrics.connections));
         let front = Front::new(routes, Arc::clone(&engine), surroundings);
         let served = tokio::spawn(listener.serve(front, limits, drain, stop));
         tracing::info!(%address, issuer, "serving");

@@ -12,6 +12,7 @@
 //! becomes a seed.
 
 mod basic;
+mod client_cert;
 mod csv;
 mod events;
 mod form;
@@ -22,6 +23,7 @@ mod update;
 mod uri;
 
 pub use basic::basic;
+pub use client_cert::client_cert;
 pub use csv::csv;
 pub use events::events;
 pub use form::form;

@@ -19,6 +19,11 @@ fn authorization_headers_are_read_or_refused() {
 }
 
 #[test]
+fn certificates_that_a_proxy_tells_are_read_in_one_way_or_not_at_all() {
+    run("client_cert", procura_fuzz::client_cert);
+}
+
+#[test]
 fn tokens_verify_only_when_the_right_key_signed_them() {
     run("jwt", procura_fuzz::jwt);
 }

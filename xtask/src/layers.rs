@@ -120,6 +120,13 @@ const KEPT: &[Kept] = &[
     },
     Kept { library: "hyper", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
     Kept { library: "hyper-util", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
+    Kept { library: "rustls", by: &["procura-http"], why: "only the listeners end TLS", tests_too: false },
+    Kept {
+        library: "tokio-rustls",
+        by: &["procura-http"],
+        why: "only the listeners end TLS",
+        tests_too: false,
+    },
     Kept {
         library: "reqwest",
         by: &["procura-client", "procura-guard"],

@@ -29,11 +29,15 @@ pub struct TrustedProxies(pub Vec<Network>);
 impl TrustedProxies {
     /// Whom a request from `peer` is from: the rightmost hop that is not a trusted proxy (RFC 7239 8.1).
     ///
-    /// Whoever has no address came by a socket that only the operator's proxies reach, and is believed like
-    /// them. A proxy that sends both fields, or one that can't be read, is believed in nothing: the request
+    /// Whoever `is_proxy` came by a listener that only the operator's proxies reach, and is believed like those
+    /// that are named. A proxy that sends both fields, or one that can't be read, is believed in nothing: the request
     /// counts against its own address. What others send is not looked at.
-    pub(crate) fn caller(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
-        if peer.is_some_and(|peer| !self.trusts(peer)) {
+    pub(crate) fn caller(
+        &self,
+        (peer, is_proxy): (Option<IpAddr>, bool),
+        headers: &HeaderMap,
+    ) -> Option<IpAddr> {
+        if !is_proxy && !peer.is_some_and(|peer| self.trusts(peer)) {
             return peer;
         }
         let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -55,10 +59,10 @@ mod tests {
     use super::*;
 
     fn found(peer: &str, fields: &[(&'static str, &str)]) -> String {
-        told(Some(peer.parse().unwrap()), fields).unwrap().to_string()
+        told((Some(peer.parse().unwrap()), false), fields).unwrap().to_string()
     }
 
-    fn told(peer: Option<IpAddr>, fields: &[(&'static str, &str)]) -> Option<IpAddr> {
+    fn told(peer: (Option<IpAddr>, bool), fields: &[(&'static str, &str)]) -> Option<IpAddr> {
         let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
@@ -78,10 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_by_a_socket_without_addresses_is_a_proxy() {
-        assert_eq!(told(None, &[("x-forwarded-for", "192.0.2.1")]), Some([192, 0, 2, 1].into()));
-        assert_eq!(told(None, &[("x-forwarded-for", "192.0.2.1, somewhere")]), None);
-        assert_eq!(told(None, &[]), None);
+    fn whoever_comes_by_the_listener_of_proxies_is_one() {
+        let (proxy, told_one) = (IpAddr::from([198, 51, 100, 1]), [("x-forwarded-for", "192.0.2.1")]);
+        for peer in [None, Some(proxy)] {
+            assert_eq!(told((peer, true), &told_one), Some([192, 0, 2, 1].into()));
+            assert_eq!(told((peer, true), &[("x-forwarded-for", "192.0.2.1, somewhere")]), peer);
+            assert_eq!(told((peer, true), &[]), peer);
+        }
+        assert_eq!(told((None, false), &told_one), None);
     }
 
     #[test]

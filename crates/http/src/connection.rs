@@ -19,17 +19,18 @@ mod body;
 mod clock;
 mod counts;
 mod drain;
-mod peer;
+mod origin;
 mod refusal;
 mod requests;
 mod watch;
 mod wire;
 
 pub use body::{BodyError, read_body};
+pub(crate) use clock::date;
 pub use counts::{ConnectionCounts, Handshake};
 pub use drain::Drain;
-pub use peer::Peer;
-pub(crate) use peer::WithPeer;
+pub(crate) use origin::Origin;
+pub use origin::{ClientCertificate, Peer, Security};
 pub use watch::Phase;
 
 use std::convert::Infallible;
@@ -58,6 +59,8 @@ pub enum Ended {
     Closed,
     /// By us, because the time of this phase was over.
     Cut(Phase),
+    /// Before a byte of HTTP: no handshake came about, or the caller spoke HTTP where TLS is spoken.
+    Unopened,
 }
 
 /// Serves HTTP/1.1, or HTTP/2 with prior knowledge, on `io` until it ends.
@@ -71,11 +74,30 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
+    serve_opened(Opened { io, origin: Origin::default() }, service, limits, drain).await
+}
+
+/// A connection on which requests can be read, and what is known about all of them.
+#[derive(Debug)]
+pub struct Opened<Io> {
+    pub(crate) io: Io,
+    pub(crate) origin: Origin,
+}
+
+/// As [`serve`], and every request is told where it came from: [`Peer`], [`Security`] and
+/// [`ClientCertificate`] are among its extensions. One for another host than the handshake named gets 421.
+pub(crate) async fn serve_opened<Io, S>(opened: Opened<Io>, service: S, limits: Limits, drain: Drain) -> Ended
+where
+    Io: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
     let _open = drain.counts().open_one();
     let activity = Arc::new(Activity::default());
     let builder = builder(&limits);
+    let Opened { io, origin } = opened;
     let wire = TokioIo::new(Wire::new(io, Arc::clone(&activity), limits));
-    let requests = Requests::new(service, Arc::clone(&activity), limits, drain.clone());
+    let requests = Requests::new((service, origin), Arc::clone(&activity), limits, drain.clone());
     let mut connection = pin!(builder.serve_connection(wire, requests));
     let mut watch = pin!(Watch::new(limits));
     let mut draining = pin!(drain.begun());

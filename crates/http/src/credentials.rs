@@ -12,6 +12,7 @@ use procura_protocol::contact_token::FormCredentials;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 
 use crate::callers;
+use crate::connection::ClientCertificate;
 
 /// Why what a request brought is refused before any of it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +51,8 @@ pub(crate) fn evidence<'a>(
 }
 
 /// The certificates of the connection, the caller's own first.
-fn certificates(_head: &Parts) -> &[Box<[u8]>] {
-    &[]
+fn certificates(head: &Parts) -> &[Box<[u8]>] {
+    head.extensions.get::<ClientCertificate>().map_or(&[], ClientCertificate::chain)
 }
 
 /// From the header alone, for endpoints of resources.

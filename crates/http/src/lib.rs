@@ -3,8 +3,8 @@
 //!
 //! Two layers, and the lower knows nothing of the upper:
 //!
-//! - the **connection layer** ([`listener`], [`connection`], [`limits`]) accepts, reads, writes and
-//!   cuts. It knows bytes, time and counts, and no path, no parameter and no grant. Whatever bound
+//! - the **connection layer** ([`listener`], [`tls`], [`connection`], [`limits`]) accepts, shakes hands, reads,
+//!   writes and cuts. It knows bytes, time and counts, and no path, no parameter and no grant. Whatever bound
 //!   holds for every caller alike lives here.
 //! - the **routes** turn a request into the engine's words and its outcome into a status and a body,
 //!   one file per endpoint.
@@ -12,7 +12,7 @@
 //! Between them stands the **front** ([`front`], [`callers`], [`metrics`]): who calls, whether that address
 //! may ask now, how long the answer took.
 //!
-//! This crate must never know SQL, the CLI, files or a private key, and it decides nothing: an answer
+//! This crate must never know SQL, the CLI, files or a private key but that of its TLS, and it decides nothing: an answer
 //! that depends on who asks is the engine's.
 //!
 //! **To add an endpoint**: its path in the protocol crate, a file that extracts, calls and renders,
@@ -43,7 +43,8 @@ pub mod network;
 mod own_guard;
 mod preconditions;
 pub mod routes;
+pub mod tls;
 
 pub use answer::REFERENCE;
 pub use front::Front;
-pub use routes::{CannotServe, router};
+pub use routes::{CannotServe, Offer, router};

@@ -29,6 +29,10 @@ pub struct Limits {
     /// A response of which the caller takes no byte. On HTTP/2 what is left of a response once its last
     /// 16 KiB were taken over by the protocol's buffers falls under `idle`.
     pub write_stalled: Duration,
+    /// TLS handshakes under way at a time; beyond it callers wait, which counts as part of their handshake.
+    pub handshakes: usize,
+    /// From a connection's begin to the end of its TLS handshake.
+    pub handshake_time: Duration,
 }
 
 impl Default for Limits {
@@ -44,6 +48,8 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             streams: 64,
             write_stalled: Duration::from_secs(10),
+            handshakes: 1_000,
+            handshake_time: Duration::from_secs(10),
         }
     }
 }

@@ -1,22 +1,31 @@
-//! The accept loop.
+//! Where connections are accepted, and the loop that does it.
+//!
+//! One loop takes connections from all sockets, so that one set of limits holds for them together. What has to
+//! happen before a connection carries HTTP (a TLS handshake) happens in the connection's own task.
+
+mod socket;
+mod transport;
+
+pub use socket::{Accepted, Listener, Listeners, bind};
+pub use transport::Transport;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
-use crate::connection::{self, Drain, Ended, Peer, WithPeer};
+use crate::connection::{self, Drain, Ended, Opened, Origin};
 use crate::limits::Limits;
 
 /// After a failed accept (no file descriptor, no memory) the next try waits, from the first up to the
@@ -26,75 +35,42 @@ const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration:
 /// Connections that wait in the kernel's queue are taken at the end too, up to so many.
 const LAST_ACCEPTS: usize = 1024;
 
-/// A bound TCP socket.
-#[derive(Debug)]
-pub struct Listener {
-    tcp: TcpListener,
-}
-
-/// Binds `address`; port 0 picks a free one, see [`Listener::local_addr`].
-///
-/// # Errors
-///
-/// What the system says: the address is taken, not ours, or needs a privilege.
-pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
-    Ok(Listener { tcp: TcpListener::bind(address).await? })
-}
-
-impl Listener {
-    /// The address that was bound, with its port.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; it has no reason to.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-
-    /// See [`serve`].
-    pub async fn serve<S>(
-        self,
-        service: S,
-        limits: Limits,
-        drain: Drain,
-        shutdown: impl Future<Output = ()>,
-    ) -> usize
-    where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-    {
-        serve(self, service, limits, drain, shutdown).await
-    }
-}
-
 /// Where connections come from.
 pub trait Accept {
-    /// One connection.
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// One connection, of which nothing is known yet.
+    type Incoming: Incoming;
 
     /// The next connection, or why there is none. An error never means the end.
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
-
-    /// Who is at the other end, if that has an address and is still there.
-    fn peer(_: &Self::Io) -> Option<IpAddr> {
-        None
-    }
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Incoming>>;
 }
 
-impl Accept for Listener {
-    type Io = TcpStream;
+/// A connection that was accepted and has to be opened before it carries HTTP.
+pub trait Incoming: Send + 'static {
+    /// What it carries HTTP on.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        self.tcp.poll_accept(cx).map_ok(|(stream, _)| {
-            // A response is written whole; waiting for more of it would only delay it. A peer that is
-            // gone already makes this fail, and the first read says so too.
-            let _ = stream.set_nodelay(true);
-            stream
-        })
-    }
+    /// Opens it, in the connection's own task. `None` when nothing is to be served on it.
+    fn open(self, opening: &Opening) -> impl Future<Output = Option<Opened<Self::Io>>> + Send;
+}
 
-    fn peer(stream: &TcpStream) -> Option<IpAddr> {
-        stream.peer_addr().ok().map(|address| address.ip())
+/// What connections that are being opened share.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub(crate) limits: Limits,
+    pub(crate) drain: Drain,
+    /// Room for TLS handshakes.
+    pub(crate) handshakes: Arc<Semaphore>,
+}
+
+/// A byte stream that carries HTTP from its first byte.
+#[derive(Debug)]
+pub struct Plain<Io>(pub Io);
+
+impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Incoming for Plain<Io> {
+    type Io = Io;
+
+    async fn open(self, _: &Opening) -> Option<Opened<Io>> {
+        Some(Opened { io: self.0, origin: Origin::default() })
     }
 }
 
@@ -121,7 +97,8 @@ where
     let mut pause = pin!(sleep(Duration::ZERO));
     let (mut pausing, mut pause_length) = (false, Duration::ZERO);
     let mut told_full = false;
-    let mut open = Open { tasks: JoinSet::new(), service, limits, drain };
+    let opening = Opening { limits, drain, handshakes: Arc::new(Semaphore::new(limits.handshakes)) };
+    let mut open = Open { tasks: JoinSet::new(), service, opening };
 
     loop {
         let room = open.tasks.len() < limits.connections;
@@ -142,9 +119,9 @@ where
             }
             () = pause.as_mut(), if pausing => pausing = false,
             accepted = poll_fn(|cx| source.poll_accept(cx)), if room && !pausing => match accepted {
-                Ok(io) => {
+                Ok(incoming) => {
                     pause_length = Duration::ZERO;
-                    open.spawn(A::peer(&io), io);
+                    open.spawn(incoming);
                 }
                 Err(error) if is_of_peer(&error) => {}
                 Err(error) => {
@@ -161,7 +138,7 @@ where
 
     for _ in 0..LAST_ACCEPTS {
         match poll_fn(|cx| Poll::Ready(source.poll_accept(cx))).await {
-            Poll::Ready(Ok(io)) if open.tasks.len() < limits.connections => open.spawn(A::peer(&io), io),
+            Poll::Ready(Ok(incoming)) if open.tasks.len() < limits.connections => open.spawn(incoming),
             Poll::Ready(Err(error)) if is_of_peer(&error) => {}
             _ => break,
         }
@@ -174,8 +151,7 @@ where
 struct Open<S> {
     tasks: JoinSet<Ended>,
     service: S,
-    limits: Limits,
-    drain: Drain,
+    opening: Opening,
 }
 
 impl<S> Open<S>
@@ -183,19 +159,26 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
-    fn spawn<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, peer: Option<IpAddr>, io: Io) {
-        let service = WithPeer { service: self.service.clone(), peer: peer.map(Peer) };
-        self.tasks.spawn(connection::serve(io, service, self.limits, self.drain.clone()));
+    fn spawn(&mut self, incoming: impl Incoming) {
+        let (service, opening) = (self.service.clone(), self.opening.clone());
+        self.tasks.spawn(async move {
+            match incoming.open(&opening).await {
+                Some(opened) => {
+                    connection::serve_opened(opened, service, opening.limits, opening.drain).await
+                }
+                None => Ended::Unopened,
+            }
+        });
     }
 
     async fn finish(mut self) -> usize {
-        self.drain.begin();
+        self.opening.drain.begin();
         let finished = async {
             while let Some(ended) = self.tasks.join_next().await {
                 report(ended);
             }
         };
-        if timeout(self.limits.drain, finished).await.is_ok() {
+        if timeout(self.opening.limits.drain, finished).await.is_ok() {
             return 0;
         }
         let cut = self.tasks.len();

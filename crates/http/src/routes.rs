@@ -52,8 +52,22 @@ pub enum CannotServe {
     Issuer(#[from] InvalidId),
 }
 
-/// The service that a listener serves. What would go on for hours ends when `drain` begins; proxies may
-/// let through what `policies` say.
+/// What an installation serves beside what every one does.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// What proxies may let through.
+    pub policies: Vec<Policy>,
+    /// The URL under which a listener asks for certificates, if one does (RFC 8705 5).
+    pub mutual_tls: Option<String>,
+}
+
+impl From<Vec<Policy>> for Offer {
+    fn from(policies: Vec<Policy>) -> Offer {
+        Offer { policies, ..Offer::default() }
+    }
+}
+
+/// The service that a listener serves. What would go on for hours ends when `drain` begins.
 ///
 /// # Errors
 ///
@@ -62,9 +76,15 @@ pub fn router<S: Store, J: Journal>(
     engine: Arc<Engine<S, J>>,
     limits: Limits,
     drain: Drain,
-    policies: Vec<Policy>,
+    offer: impl Into<Offer>,
 ) -> Result<Router, CannotServe> {
-    let metadata = serde_json::to_vec(&Metadata::new(&engine.settings().issuer))?.into();
+    let Offer { policies, mutual_tls } = offer.into();
+    let metadata = Metadata::new(&engine.settings().issuer);
+    let metadata = match mutual_tls {
+        Some(base) => metadata.with_mutual_tls(&base),
+        None => metadata,
+    };
+    let metadata = serde_json::to_vec(&metadata)?.into();
     let guard = own_guard(&engine)?;
     let guarded = guard.layer();
     let forward_auth = ForwardAuth::new(&engine, policies, &guard);

@@ -24,6 +24,7 @@ pub mod algorithm;
 pub mod application_auth;
 pub mod basic;
 pub mod claims;
+pub mod client_cert;
 mod coded;
 pub mod contact_token;
 pub mod contact_update;

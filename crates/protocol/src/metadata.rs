@@ -34,9 +34,26 @@ pub struct Metadata {
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
     /// Our own member: where resources follow revocations, as server-sent events.
     pub revocation_events_endpoint: String,
+    /// Where the endpoints are for callers with a certificate (RFC 8705 5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls_endpoint_aliases: Option<EndpointAliases>,
+    /// Whether tokens may be bound to a certificate (RFC 8705 3.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// A page for the people who write applications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,
+}
+
+/// The endpoints at which an application authenticates, on a listener that asks for certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointAliases {
+    /// As [`Metadata::contact_token_endpoint`].
+    pub contact_token_endpoint: String,
+    /// As [`Metadata::introspection_endpoint`].
+    pub introspection_endpoint: String,
+    /// As [`Metadata::revocation_endpoint`].
+    pub revocation_endpoint: String,
 }
 
 impl Metadata {
@@ -58,7 +75,25 @@ impl Metadata {
             revocation_endpoint: format!("{base}{}", paths::REVOKE),
             revocation_endpoint_auth_methods_supported: by_secret(),
             revocation_events_endpoint: format!("{base}{}", paths::EVENTS),
+            mtls_endpoint_aliases: None,
+            tls_client_certificate_bound_access_tokens: false,
             service_documentation: None,
+        }
+    }
+
+    /// The same of a server that also asks for certificates, under the URL `base`.
+    #[must_use]
+    pub fn with_mutual_tls(self, base: &str) -> Metadata {
+        let base = base.trim_end_matches('/');
+        let aliases = EndpointAliases {
+            contact_token_endpoint: format!("{base}{}", paths::TOKEN_FOR_CONTACT),
+            introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
+            revocation_endpoint: format!("{base}{}", paths::REVOKE),
+        };
+        Metadata {
+            mtls_endpoint_aliases: Some(aliases),
+            tls_client_certificate_bound_access_tokens: true,
+            ..self
         }
     }
 }
@@ -88,6 +123,21 @@ mod tests {
             "revocation_endpoint": "https://procura.example/revoke",
             "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "revocation_events_endpoint": "https://procura.example/events",
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn a_server_that_asks_for_certificates_says_where() {
+        let plain = Metadata::new("https://procura.example");
+        let document =
+            serde_json::to_value(plain.clone().with_mutual_tls("https://mtls.procura.example")).unwrap();
+        let mut expected = serde_json::to_value(plain).unwrap();
+        expected["tls_client_certificate_bound_access_tokens"] = true.into();
+        expected["mtls_endpoint_aliases"] = serde_json::json!({
+            "contact_token_endpoint": "https://mtls.procura.example/token/{contact_id}",
+            "introspection_endpoint": "https://mtls.procura.example/introspect",
+            "revocation_endpoint": "https://mtls.procura.example/revoke",
         });
         assert_eq!(document, expected);
     }

@@ -1,12 +1,15 @@
 //! Opening what the configuration names, and putting the crates together.
 
+mod certificate_files;
 mod desk;
 mod failure;
 mod folder;
 mod installation;
 mod journal;
+mod listeners;
 mod process;
 mod server;
+mod unix_socket;
 mod upkeep;
 
 use std::num::NonZeroUsize;
@@ -23,7 +26,8 @@ pub(crate) use desk::Desk;
 pub(crate) use failure::{journal_failed, key_failed, store_failed};
 pub(crate) use folder::check_folder;
 pub(crate) use installation::{Installation, Made, Purpose};
-pub(crate) use server::{Bound, ThisEngine};
+pub(crate) use listeners::Door;
+pub(crate) use server::{Bound, Running, ThisEngine};
 
 /// The longest that the configuration lets a token live, in seconds. Marks and retired keys are kept for
 /// as long, because a command does not know with which lifetime a server runs.
@@ -31,12 +35,21 @@ pub(crate) const LONGEST_LIFETIME: i64 = crate::config::reference::LONGEST_LIFET
 
 /// Without an issuer the bound address becomes one, and that makes sense on loopback only.
 pub(crate) fn check_issuer(config: &Config) -> Outcome {
-    if config.issuer.is_none() && !config.listen.ip().is_loopback() {
+    if config.issuer.is_some() {
+        return Ok(());
+    }
+    let listeners = &config.listeners;
+    if let Some((_, address)) = listeners.addresses().find(|(_, address)| !address.ip().is_loopback()) {
         return Err(Failure::usage(format_args!(
-            "an issuer must be configured to listen on {}, which is not loopback: set `issuer` to the https URL \
-             under which callers reach this server",
-            config.listen
+            "an issuer must be configured to listen on {address}, which is not loopback: set `issuer` to the \
+             https URL under which callers reach this server"
         )));
+    }
+    if listeners.plain.is_none() && listeners.tls.is_none() && listeners.mutual_tls.is_none() {
+        return Err(Failure::usage(
+            "an issuer must be configured where only a proxy is listened to: set `issuer` to the https URL under \
+             which callers reach the proxy",
+        ));
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ pub(super) enum Refusal {
     TargetTooLong,
     /// The header fields don't fit, or are too many.
     HeadersTooLarge,
+    /// For another host than the connection was opened to (RFC 9110 15.5.20).
+    Misdirected,
 }
 
 impl Refusal {
@@ -68,6 +70,7 @@ impl Refusal {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         }
     }
 
@@ -76,6 +79,7 @@ impl Refusal {
             Self::Malformed => "400 Bad Request",
             Self::TargetTooLong => "414 URI Too Long",
             Self::HeadersTooLarge => "431 Request Header Fields Too Large",
+            Self::Misdirected => "421 Misdirected Request",
         }
     }
 
@@ -96,6 +100,11 @@ impl Refusal {
                  {} fields",
                 limits.header_bytes, limits.header_count
             ),
+            Self::Misdirected => {
+                "the request is for another host than the one named in the TLS handshake: open \
+                                  a connection to that host"
+                    .to_owned()
+            }
         };
         format!(r#"{{"error":"invalid_request","error_description":"{description}"}}"#)
     }
@@ -129,7 +138,9 @@ mod tests {
 
     #[test]
     fn every_body_is_json_with_the_two_members() {
-        for refusal in [Refusal::Malformed, Refusal::TargetTooLong, Refusal::HeadersTooLarge] {
+        for refusal in
+            [Refusal::Malformed, Refusal::TargetTooLong, Refusal::HeadersTooLarge, Refusal::Misdirected]
+        {
             let body: serde_json::Value = serde_json::from_str(&refusal.body(&Limits::default())).unwrap();
             assert_eq!(body["error"], "invalid_request");
             assert_eq!(body.as_object().unwrap().len(), 2);

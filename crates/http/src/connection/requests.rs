@@ -17,6 +17,7 @@ use super::activity::{Activity, InFlight};
 use super::body::{RequestBody, ResponseBody};
 use super::clock::now;
 use super::drain::Drain;
+use super::origin::Origin;
 use super::refusal::Refusal;
 use crate::limits::Limits;
 
@@ -24,14 +25,20 @@ use crate::limits::Limits;
 /// routes, noting when each request begins and ends.
 pub(super) struct Requests<S> {
     service: S,
+    origin: Origin,
     activity: Arc<Activity>,
     limits: Limits,
     drain: Drain,
 }
 
 impl<S> Requests<S> {
-    pub(super) fn new(service: S, activity: Arc<Activity>, limits: Limits, drain: Drain) -> Self {
-        Self { service, activity, limits, drain }
+    pub(super) fn new(
+        (service, origin): (S, Origin),
+        activity: Arc<Activity>,
+        limits: Limits,
+        drain: Drain,
+    ) -> Self {
+        Self { service, origin, activity, limits, drain }
     }
 
     fn body(&self, incoming: Incoming) -> Body {
@@ -57,9 +64,12 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let head_bytes = head_bytes(&request);
         let in_flight = InFlight::begin(&self.activity, head_bytes);
-        let source = match refusal(&request, &self.limits, (head_bytes, self.activity.head_bytes())) {
+        let refusal = refusal(&request, &self.limits, (head_bytes, self.activity.head_bytes()))
+            .or_else(|| (!self.origin.is_meant(&request)).then_some(Refusal::Misdirected));
+        let source = match refusal {
             None => {
-                let request = request.map(|incoming| self.body(incoming));
+                let mut request = request.map(|incoming| self.body(incoming));
+                self.origin.mark(&mut request);
                 Source::Service { future: self.service.clone().oneshot(request) }
             }
             Some(refusal) => Source::Refused { response: Some(refusal.to_response(&self.limits)) },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use procura_http::connection::Drain;
 use procura_http::limits::Limits;
-use procura_http::listener::{self, Accept};
+use procura_http::listener::{self, Accept, Plain};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -17,11 +17,11 @@ use super::{response, seconds, service};
 struct Queue(mpsc::UnboundedReceiver<io::Result<DuplexStream>>);
 
 impl Accept for Queue {
-    type Io = DuplexStream;
+    type Incoming = Plain<DuplexStream>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<DuplexStream>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Plain<DuplexStream>>> {
         match self.0.poll_recv(cx) {
-            Poll::Ready(Some(accepted)) => Poll::Ready(accepted),
+            Poll::Ready(Some(accepted)) => Poll::Ready(accepted.map(Plain)),
             _ => Poll::Pending,
         }
     }

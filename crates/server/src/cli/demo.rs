@@ -1,17 +1,21 @@
 //! `procura demo`: everything at once, on made-up companies.
 
+mod certificates;
 mod sample;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command};
+use procura_store::Clock as _;
 use procura_store::administration::{AddSecret, Administration as _, Import, Line};
 use procura_store::change::Entity;
 use procura_store::fields::{Key, Row};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use self::certificates::Files;
 use super::{arguments, secret};
 use crate::config::{Config, Flags};
 use crate::exit::{Failure, Outcome};
@@ -20,12 +24,16 @@ use crate::telemetry;
 use crate::wiring::{self, Bound, Installation, Purpose};
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const LISTEN_TLS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
 
 #[derive(Debug, Args)]
 struct Arguments {
-    /// Address and port, loopback only. Port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value_t = LISTEN)]
-    listen: SocketAddr,
+    /// Address and port, loopback only; 127.0.0.1:8080, or 127.0.0.1:8443 with --tls. Port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Serve with TLS, ask callers for certificates, and add an application that proves itself by one
+    #[arg(long)]
+    tls: bool,
     /// Keep everything in this folder; without it a throw-away one is used
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -42,14 +50,18 @@ pub(super) fn command() -> Command {
              application, and a resource beside the built-in one; serves them on loopback, and prints \
              commands to paste. The folder is removed at the end, unless --data names one. Secrets are made \
              anew at each start, because only their hashes are kept.\n\n\
+             With --tls it also makes a small CA with certificates for the server and for a partner, in the \
+             folder tls of the data folder.\n\n\
              Examples:\n  \
              procura demo\n  \
+             procura demo --tls\n  \
              procura demo --listen 127.0.0.1:0 --json",
         )
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
-    let Arguments { listen, data, json } = arguments(matches)?;
+    let Arguments { listen, tls, data, json } = arguments(matches)?;
+    let listen = listen.unwrap_or(if tls { LISTEN_TLS } else { LISTEN });
     if !listen.ip().is_loopback() {
         return Err(Failure::usage(format_args!(
             "the demo listens on loopback only, and {listen} is not: its secrets are on your screen"
@@ -62,10 +74,11 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     };
     let data =
         data.or_else(|| throw_away.as_ref().map(|folder| folder.path().to_owned())).unwrap_or_default();
-    let config = config(listen, &data)?;
+    let files = tls.then(|| Files::of(&data));
+    let config = config(listen, &data, files.as_ref())?;
     telemetry::begin(&config.log)?;
-    let outcome =
-        wiring::runtime(&config)?.block_on(serve(config, &data, Form::json_if(json), throw_away.is_some()));
+    let place = Place { data, files, thrown_away: throw_away.is_some() };
+    let outcome = wiring::runtime(&config)?.block_on(serve(config, place, Form::json_if(json)));
     match throw_away.map(tempfile::TempDir::close) {
         Some(Err(error)) => outcome
             .and(Err(Failure::unavailable(format_args!("the throw-away folder can't be removed: {error}")))),
@@ -82,8 +95,9 @@ fn throw_away_folder() -> Result<tempfile::TempDir, Failure> {
 
 /// The defaults: a demo does not depend on what the environment configures, and its logs are few. Whoever tries
 /// it out does so from one address, with wrong secrets too, and as fast as they like.
-fn config(listen: SocketAddr, data: &Path) -> Result<Config, Failure> {
-    let flags = Flags { config: None, data: Some(data.to_owned()), listen: Some(listen) };
+fn config(listen: SocketAddr, data: &Path, files: Option<&Files>) -> Result<Config, Failure> {
+    let plain = files.is_none().then_some(listen);
+    let flags = Flags { config: None, data: Some(data.to_owned()), listen: plain };
     let quiet = [
         ("PROCURA_LOG__LEVEL", "warn"),
         ("PROCURA_LIMITS__REQUESTS_PER_ADDRESS_PER_MINUTE", "0"),
@@ -91,22 +105,46 @@ fn config(listen: SocketAddr, data: &Path) -> Result<Config, Failure> {
         ("PROCURA_LIMITS__REQUESTS_PER_APPLICATION_PER_MINUTE", "0"),
         ("PROCURA_LIMITS__CONTACTS_PER_APPLICATION_PER_HOUR", "0"),
     ];
-    let quiet = quiet.map(|(name, value)| (name.into(), value.into()));
-    let values = crate::config::read(&flags, quiet).map_err(Failure::usage)?;
+    let quiet = quiet.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let mut settings: Vec<(OsString, OsString)> = quiet.collect();
+    if let Some(files) = files {
+        let server = files.server();
+        settings.extend([
+            ("PROCURA_SERVER__LISTEN".into(), "none".into()),
+            ("PROCURA_MUTUAL_TLS__LISTEN".into(), listen.to_string().into()),
+            ("PROCURA_MUTUAL_TLS__CERTIFICATE_FILE".into(), server.clone().into()),
+            ("PROCURA_MUTUAL_TLS__KEY_FILE".into(), Files::key_of(&server).into()),
+            ("PROCURA_MUTUAL_TLS__CLIENT_CA_FILE".into(), files.ca().into()),
+        ]);
+    }
+    let values = crate::config::read(&flags, settings).map_err(Failure::usage)?;
     values.config().map_err(Failure::usage)
 }
 
-async fn serve(config: Config, data: &Path, form: Form, thrown_away: bool) -> Outcome {
-    let installation = Installation::open(config, data.to_owned(), Purpose::Demo).await?;
+/// Where the demo keeps what it makes.
+struct Place {
+    data: PathBuf,
+    /// Certificates, with TLS.
+    files: Option<Files>,
+    thrown_away: bool,
+}
+
+async fn serve(config: Config, place: Place, form: Form) -> Outcome {
+    let Place { data, files, thrown_away } = place;
+    let installation = Installation::open(config, data.clone(), Purpose::Demo).await?;
+    if let Some(files) = &files {
+        files.make(installation.clock().now().seconds())?;
+    }
     let bound = installation.bind().await?;
-    let secrets = fill(&bound).await?;
+    let secrets = fill(&bound, files.is_some()).await?;
     let server = bound.start().await?;
     let told = Told {
-        base_url: server.base_url(),
+        base_url: server.base_url().to_owned(),
         issuer: server.issuer().to_owned(),
         resource_id: server.resource_id(),
         secrets,
-        data: std::path::absolute(data).unwrap_or_else(|_| data.to_owned()),
+        data: std::path::absolute(&data).unwrap_or(data),
+        tls: files.is_some(),
     };
     match form {
         Form::Json => output::json_line(&told.json())?,
@@ -123,9 +161,9 @@ struct Secrets {
 }
 
 /// Puts the sample into the directory and replaces the secrets.
-async fn fill(bound: &Bound) -> Result<Secrets, Failure> {
+async fn fill(bound: &Bound, tls: bool) -> Result<Secrets, Failure> {
     let store = bound.store();
-    let rows = sample::rows().map_err(Failure::unavailable)?;
+    let rows = sample::rows(tls).map_err(Failure::unavailable)?;
     // One transaction for each kind: the disk is waited for six times, not once a row.
     for rows in rows.chunk_by(|one, next| one.entity() == next.entity()) {
         let Some(entity) = rows.first().map(Row::entity) else { continue };
@@ -167,9 +205,15 @@ struct Told {
     resource_id: String,
     secrets: Secrets,
     data: PathBuf,
+    tls: bool,
 }
 
 impl Told {
+    /// The files of the certificates, as absolute paths.
+    fn files(&self) -> Option<Files> {
+        self.tls.then(|| Files::of(&self.data))
+    }
+
     fn json(&self) -> Value {
         let contacts: Vec<Value> = sample::ALLOWED
             .iter()
@@ -179,7 +223,7 @@ impl Told {
             .iter()
             .map(|refused| json!({ "contact_id": refused.contact, "why": refused.why }))
             .collect();
-        json!({
+        let mut told = json!({
             "base_url": self.base_url,
             "issuer": self.issuer,
             "application_id": sample::APPLICATION,
@@ -191,7 +235,34 @@ impl Told {
             "contacts": contacts,
             "refused_contacts": refused,
             "data_dir": self.data,
-        })
+        });
+        if let Some(files) = self.files() {
+            let certificate = files.partner();
+            told["ca_file"] = json!(files.ca());
+            told["mtls"] = json!({
+                "application_id": sample::BY_CERTIFICATE,
+                "key_file": Files::key_of(&certificate),
+                "certificate_file": certificate,
+                "contact_id": sample::OF_BY_CERTIFICATE,
+            });
+        }
+        told
+    }
+
+    /// How the partner with a certificate alone asks.
+    fn by_certificate(&self, files: &Files) -> String {
+        let certificate = files.partner();
+        format!(
+            "A token for {contact}, by a certificate alone:\n\n  \
+             curl -sS --cacert {ca} --cert {certificate} --key {key} -d client_id={application} \
+             {base}/token/{contact}\n\n",
+            contact = sample::OF_BY_CERTIFICATE,
+            ca = files.ca().display(),
+            key = Files::key_of(&certificate).display(),
+            certificate = certificate.display(),
+            application = sample::BY_CERTIFICATE,
+            base = self.base_url,
+        )
     }
 
     fn text(&self, thrown_away: bool) -> String {
@@ -200,27 +271,39 @@ impl Told {
             std::env::current_exe().map_or_else(|_| "procura".into(), |path| path.display().to_string());
         let (base, application) = (&self.base_url, sample::APPLICATION);
         let first = sample::ALLOWED.first().map_or("", |allowed| allowed.contact);
+        let files = self.files();
+        // Programs know a CA of today from nobody but us.
+        let (curl, trust) = match &files {
+            Some(files) => {
+                let ca = files.ca();
+                (format!("curl -sS --cacert {}", ca.display()), format!("SSL_CERT_FILE={} ", ca.display()))
+            }
+            None => ("curl -sS".to_owned(), String::new()),
+        };
         let mut text = format!(
             "Procura demo at {base}\n\n\
              A token for contact {first}, who may act for three companies:\n\n  \
-             curl -sS -u {application}:{secret} -X POST {base}/token/{first}\n\n\
+             {curl} -u {application}:{secret} -X POST {base}/token/{first}\n\n\
              The keys that verify it:\n\n  \
-             curl -sS {base}/jwks\n\n\
+             {curl} {base}/jwks\n\n\
              The same as a partner's program does it, through the SDK:\n\n  \
-             PROCURA_SECRET={secret} {procura} token {first} --issuer {issuer} --application {application}\n\n\
+             {trust}PROCURA_SECRET={secret} {procura} token {first} --issuer {issuer} --application {application}\n\n\
              Whether a token is in force, asked by the application that it was issued to:\n\n  \
-             curl -sS -u {application}:{secret} -d token=ACCESS_TOKEN {base}/introspect\n\n\
+             {curl} -u {application}:{secret} -d token=ACCESS_TOKEN {base}/introspect\n\n\
              The end of one token, at once:\n\n  \
-             curl -sS -u {application}:{secret} -d token=ACCESS_TOKEN {base}/revoke\n\n\
+             {curl} -u {application}:{secret} -d token=ACCESS_TOKEN {base}/revoke\n\n\
              A token for an API of your own, {payments}; its guard proves itself with\n\
              {payments_secret}:\n\n  \
-             curl -sS -u {application}:{secret} -d resource={payments} {base}/token/{first}\n\n\
-             Contacts that get a token:\n\n",
+             {curl} -u {application}:{secret} -d resource={payments} {base}/token/{first}\n\n",
             secret = *self.secrets.application,
             issuer = self.issuer,
             payments = sample::PAYMENTS,
             payments_secret = *self.secrets.payments,
         );
+        if let Some(files) = &files {
+            text.push_str(&self.by_certificate(files));
+        }
+        text.push_str("Contacts that get a token:\n\n");
         for allowed in sample::ALLOWED {
             text.push_str(&format!("  {}  {}\n", allowed.contact, allowed.clients.join(" ")));
         }

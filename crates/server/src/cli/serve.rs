@@ -9,7 +9,7 @@ use super::{Place, arguments, configured};
 use crate::config::Flags;
 use crate::exit::Outcome;
 use crate::output::Form;
-use crate::wiring::{self, Installation, Purpose};
+use crate::wiring::{self, Door, Installation, Purpose, Running};
 use crate::{output, telemetry};
 
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ struct Arguments {
     /// Address and port; stands above the configuration. Port 0 picks a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Print one line of JSON with base_url and issuer once it is ready
+    /// Print one line of JSON with base_url, issuer and listeners once it is ready
     #[arg(long)]
     json: bool,
 }
@@ -49,14 +49,26 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
         let (base_url, issuer) = (server.base_url(), server.issuer());
         match Form::json_if(json) {
             Form::Json => {
-                let mut told = json!({ "base_url": base_url, "issuer": issuer });
+                let listeners: Vec<_> = server.doors().iter().map(Door::json).collect();
+                let mut ready = json!({ "base_url": base_url, "issuer": issuer, "listeners": listeners });
                 if let Some(url) = server.metrics_url() {
-                    told["metrics_url"] = url.into();
+                    ready["metrics_url"] = url.into();
                 }
-                output::json_line(&told)?;
+                output::json_line(&ready)?;
             }
-            Form::Text => output::line(&format!("serving at {base_url} as {issuer}"))?,
+            Form::Text => output::line(&told(&server))?,
         }
         server.until_stopped().await
     })
+}
+
+/// Where it listens; one listener is one line.
+fn told(server: &Running) -> String {
+    let mut text = format!("serving at {} as {}", server.base_url(), server.issuer());
+    if let [_, _, ..] = server.doors() {
+        for door in server.doors() {
+            text.push_str(&format!("\n  [{}] {door}", door.table()));
+        }
+    }
+    text
 }

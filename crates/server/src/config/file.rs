@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::reference::{Kind, RESERVED_TABLE, SETTINGS, Setting, TABLES, nearest, setting};
+use super::reference::{Kind, SETTINGS, Setting, TABLES, nearest, setting};
 use super::{ConfigError, Origin, Values, forward_auth};
 
 /// No configuration is longer; what is, is another file.
@@ -36,7 +36,6 @@ pub(super) fn read_text(values: &mut Values, path: &Path, text: &str) -> Result<
     for (key, value) in root.get_ref() {
         let (name, origin) = (key.get_ref().as_ref(), at(key.span().start));
         match value.get_ref() {
-            DeValue::Table(_) if name == RESERVED_TABLE => return Err(reserved(&origin)),
             DeValue::Table(table) if name == forward_auth::TABLE => {
                 values.forward_auth = forward_auth::read(table, &at)?;
             }
@@ -113,14 +112,6 @@ pub(super) fn unknown(origin: &Origin, what: &str, near: Option<&str>) -> Config
     ConfigError::new(origin, &format!("{what}{hint}"))
 }
 
-fn reserved(origin: &Origin) -> ConfigError {
-    ConfigError::new(
-        origin,
-        "[tls] is kept for listeners with TLS, which this version does not have: remove the table and let \
-         something in front end TLS",
-    )
-}
-
 fn nameless(origin: &Origin) -> ConfigError {
     ConfigError::new(origin, "forward_auth must be tables with names, for instance [forward_auth.quotes]")
 }
@@ -169,11 +160,6 @@ mod tests {
                 .replace(":1:", ":2:")
         );
         assert!(told("a = = 1").starts_with("/etc/procura.toml:1: is not TOML: "));
-    }
-
-    #[test]
-    fn a_table_that_is_not_supported_yet_is_refused_and_not_ignored() {
-        assert!(told("[tls]\ncertificate = \"c.pem\"\n").contains(":1: [tls] is kept for"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub(crate) mod environment;
 mod file;
 pub(crate) mod forward_auth;
+pub(crate) mod listeners;
 pub(crate) mod reference;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use procura_client::Issuer;
 use procura_http::forward_auth::Policy;
 use procura_http::network::{InvalidNetwork, Network};
 
+use listeners::{Listeners, NONE, UNIX};
 use reference::{Default, Kind, SETTINGS, Setting};
 
 /// Everything that can be configured, checked.
@@ -28,8 +30,11 @@ pub(crate) struct Config {
     pub(crate) issuer: Option<String>,
     /// The data folder.
     pub(crate) data: Option<PathBuf>,
-    /// Where to listen.
-    pub(crate) listen: SocketAddr,
+    /// Where to listen, and how.
+    pub(crate) listeners: Listeners,
+    /// What applications' certificates are judged by.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which judges certificates"))]
+    pub(crate) certificates: Certificates,
     /// Threads that answer requests; without it one for each core.
     pub(crate) threads: Option<usize>,
     /// What tokens may be.
@@ -48,6 +53,17 @@ pub(crate) struct Config {
     pub(crate) tracing: Option<Tracing>,
     /// What proxies may let through.
     pub(crate) forward_auth: Vec<Policy>,
+}
+
+/// What `[mutual_tls]` says about certificates of applications; in force also when a proxy tells them.
+#[derive(Debug, Clone)]
+pub(crate) struct Certificates {
+    /// PEM certificates of the CAs for `tls_client_auth`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which judges certificates"))]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// PEM lists of what those CAs have revoked.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine, which judges certificates"))]
+    pub(crate) crl_file: Option<PathBuf>,
 }
 
 /// `[tokens]`.
@@ -88,6 +104,8 @@ pub(crate) struct Limits {
     pub(crate) body_seconds: u64,
     pub(crate) idle_seconds: u64,
     pub(crate) drain_seconds: u64,
+    pub(crate) handshakes: usize,
+    pub(crate) handshake_seconds: u64,
     pub(crate) token_marks_per_application: u32,
     pub(crate) revocations_per_minute: u32,
     pub(crate) requests_per_address_per_minute: u32,
@@ -224,6 +242,10 @@ impl Values {
         self.set.get(path).map(|(text, _)| text.as_str())
     }
 
+    fn origin(&self, path: &str) -> Option<&Origin> {
+        self.set.get(path).map(|(_, origin)| origin)
+    }
+
     fn whole(&self, path: &str) -> Option<u64> {
         self.text(path)?.parse().ok()
     }
@@ -238,7 +260,11 @@ impl Values {
         Ok(Config {
             issuer: self.text("issuer").map(str::to_owned),
             data: self.data_flag.clone().or_else(|| self.text("data").map(PathBuf::from)),
-            listen: text("server.listen")?.parse().map_err(|_| ConfigError::absent("server.listen"))?,
+            listeners: Listeners::read(self)?,
+            certificates: Certificates {
+                ca_file: self.text("mutual_tls.client_ca_file").map(PathBuf::from),
+                crl_file: self.text("mutual_tls.client_crl_file").map(PathBuf::from),
+            },
             threads: self.whole("server.threads").and_then(|threads| usize::try_from(threads).ok()),
             tokens: Tokens {
                 lifetime: whole("tokens.lifetime")?,
@@ -261,6 +287,8 @@ impl Values {
                 body_seconds: whole("limits.body_seconds")?,
                 idle_seconds: whole("limits.idle_seconds")?,
                 drain_seconds: whole("limits.drain_seconds")?,
+                handshakes: size("limits.handshakes")?,
+                handshake_seconds: whole("limits.handshake_seconds")?,
                 token_marks_per_application: number("limits.token_marks_per_application")?,
                 revocations_per_minute: number("limits.revocations_per_minute")?,
                 requests_per_address_per_minute: number("limits.requests_per_address_per_minute")?,
@@ -311,13 +339,28 @@ impl ConfigError {
 /// Whether a text is what a setting of this kind may be; the error completes "it ...".
 fn check(kind: Kind, text: &str) -> Result<(), String> {
     match kind {
-        Kind::Issuer => check_issuer(text),
+        Kind::Issuer => check_url("does not name an issuer", text),
+        Kind::BaseUrl => check_url("is no base URL", text),
         Kind::Path if text.is_empty() || text.contains('\0') => Err("must be a path".to_owned()),
         Kind::Path => Ok(()),
         Kind::Address => match text.parse::<SocketAddr>() {
             Ok(_) => Ok(()),
             Err(_) => Err("must be an address and a port, for instance 127.0.0.1:8080".to_owned()),
         },
+        Kind::AddressOrNone if text == NONE => Ok(()),
+        Kind::AddressOrNone => check(Kind::Address, text).map_err(|why| format!("{why}, or {NONE}")),
+        Kind::AddressOrUnix => match text.strip_prefix(UNIX) {
+            Some(path) if path.starts_with('/') => check(Kind::Path, path),
+            Some(_) => {
+                Err("must name the socket by a whole path, for instance unix:/run/procura/proxy.sock"
+                    .to_owned())
+            }
+            None => check(Kind::Address, text).map_err(|why| format!("{why}, or unix: and a path")),
+        },
+        Kind::Name if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err("must be a DNS name or an IP address".to_owned())
+        }
+        Kind::Name => Ok(()),
         Kind::Whole { min, max } => match text.parse::<u64>() {
             Ok(number) if (min..=max).contains(&number) => Ok(()),
             _ => Err(format!("must be a whole number from {min} to {max}")),
@@ -354,8 +397,8 @@ fn check_endpoint(text: &str) -> Result<(), String> {
     }
 }
 
-fn check_issuer(text: &str) -> Result<(), String> {
-    Issuer::parse(text).map_err(|why| format!("does not name an issuer: {why}"))?;
+fn check_url(what: &str, text: &str) -> Result<(), String> {
+    Issuer::parse(text).map_err(|why| format!("{what}: {why}"))?;
     if text.ends_with('/') {
         return Err("must not end with a slash: clients compare issuers character by character".to_owned());
     }
@@ -369,7 +412,8 @@ mod tests {
     #[test]
     fn the_defaults_are_a_configuration() {
         let config = Values::defaults().config().unwrap();
-        assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert_eq!(config.listeners.plain, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        assert!(config.certificates.ca_file.is_none() && config.certificates.crl_file.is_none());
         assert_eq!((config.tokens.lifetime, config.tokens.max_access_token_bytes), (3600, 7000));
         assert_eq!((config.limits.connections, config.limits.drain_seconds), (10_000, 30));
         let budget = (config.limits.token_marks_per_application, config.limits.revocations_per_minute);
@@ -411,7 +455,7 @@ mod tests {
         let flags = Flags { listen: Some(SocketAddr::from(([127, 0, 0, 1], 1))), ..Flags::default() };
         let variables = [("PROCURA_SERVER__LISTEN".into(), "127.0.0.1:2".into())];
         let values = read(&flags, variables).unwrap();
-        assert_eq!(values.config().unwrap().listen.port(), 1);
+        assert_eq!(values.config().unwrap().listeners.plain.unwrap().port(), 1);
     }
 
     #[test]

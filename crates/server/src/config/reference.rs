@@ -26,6 +26,14 @@ pub(crate) enum Kind {
     Path,
     /// An address and a port.
     Address,
+    /// An address and a port, or `none`.
+    AddressOrNone,
+    /// An address and a port, or `unix:` and the whole path of a socket.
+    AddressOrUnix,
+    /// A URL that paths are appended to.
+    BaseUrl,
+    /// A DNS name or an IP address.
+    Name,
     /// A whole number.
     Whole {
         /// The least.
@@ -61,9 +69,20 @@ pub(crate) struct Table {
     pub(crate) about: &'static str,
 }
 
-/// The tables that hold settings, in the order of the reference. `tls` holds none yet.
+/// The tables that hold settings, in the order of the reference.
 pub(crate) const TABLES: &[Table] = &[
     Table { name: "server", about: "Where and how the server listens." },
+    Table { name: "tls", about: "A listener with TLS that asks nobody for a certificate." },
+    Table {
+        name: "mutual_tls",
+        about: "A listener with TLS that asks every caller for a certificate, and what those of applications are\n\
+                # judged by.",
+    },
+    Table {
+        name: "proxy",
+        about: "A listener for proxies that end TLS and tell their callers' certificates (RFC 9440: Client-Cert).\n\
+                # Whoever reaches it can claim to be any application with a certificate: only the proxy may.",
+    },
     Table { name: "tokens", about: "What tokens may be." },
     Table { name: "keys", about: "The life of signing keys, and what they are sealed under." },
     Table { name: "journal", about: "The record of every issue, refusal and change." },
@@ -76,9 +95,6 @@ pub(crate) const TABLES: &[Table] = &[
 /// The longest that `tokens.lifetime` may be, in seconds. Marks are kept for as long, whatever is set.
 pub(crate) const LONGEST_LIFETIME: u64 = 14_400;
 
-/// The table whose name is kept for listeners with TLS.
-pub(crate) const RESERVED_TABLE: &str = "tls";
-
 /// Every setting, tables together, in the order of the reference.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
@@ -86,7 +102,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Issuer,
         default: Default::Absent("https://token.example"),
         about: "The name of this server: `iss` of its tokens and the start of its URLs. An https URL; http\n\
-                only on loopback. Without it: http:// and the bound address, if that is loopback.",
+                only on loopback. Without it: https:// (or http:// without TLS) and the bound address, if that is\n\
+                loopback.",
     },
     Setting {
         path: "data",
@@ -96,15 +113,90 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         path: "server.listen",
-        kind: Kind::Address,
+        kind: Kind::AddressOrNone,
         default: Default::Toml("\"127.0.0.1:8080\""),
-        about: "Address and port. Plain HTTP: on anything but loopback, something in front must end TLS.",
+        about: "Address and port of plain HTTP, or none. On anything but loopback, something in front must end TLS.",
     },
     Setting {
         path: "server.threads",
         kind: Kind::Whole { min: 1, max: 1024 },
         default: Default::Absent("4"),
         about: "Threads that answer requests. Without it: one for each core.",
+    },
+    Setting {
+        path: "tls.listen",
+        kind: Kind::Address,
+        default: Default::Absent("127.0.0.1:8443"),
+        about: "Address and port. Without it there is no such listener.",
+    },
+    Setting {
+        path: "tls.certificate_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/certificate.pem"),
+        about: "PEM: the server's certificate first, then those that issued it. Read again when it or the key\n\
+                has changed, within seconds or at once at SIGHUP; a pair that does not fit is not taken.",
+    },
+    Setting {
+        path: "tls.key_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/certificate.key"),
+        about: "PEM: its private key, in a file that only the server's user can read.",
+    },
+    Setting {
+        path: "mutual_tls.listen",
+        kind: Kind::Address,
+        default: Default::Absent("127.0.0.1:9443"),
+        about: "Address and port. Without it there is no such listener.",
+    },
+    Setting {
+        path: "mutual_tls.certificate_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/mutual.pem"),
+        about: "As in [tls], whose pair is used without one here.",
+    },
+    Setting {
+        path: "mutual_tls.key_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/mutual.key"),
+        about: "As in [tls].",
+    },
+    Setting {
+        path: "mutual_tls.base_url",
+        kind: Kind::BaseUrl,
+        default: Default::Absent("https://mtls.token.example"),
+        about: "The https URL under which callers reach this listener, as the metadata tells it\n\
+                (mtls_endpoint_aliases). Needed when an issuer is set.",
+    },
+    Setting {
+        path: "mutual_tls.client_ca_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/partners-ca.pem"),
+        about: "PEM: the CAs whose certificates prove applications that are registered for tls_client_auth.",
+    },
+    Setting {
+        path: "mutual_tls.client_crl_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/partners-crl.pem"),
+        about: "PEM: the revocation lists of those CAs. One that is out of date refuses everybody it is about.",
+    },
+    Setting {
+        path: "proxy.listen",
+        kind: Kind::AddressOrUnix,
+        default: Default::Absent("unix:/run/procura/proxy.sock"),
+        about: "unix: and the whole path of a socket that is made for the user and the group of the server, or an\n\
+                address and a port with TLS, where the proxy proves itself by the certificate described below.",
+    },
+    Setting {
+        path: "proxy.client_ca_file",
+        kind: Kind::Path,
+        default: Default::Absent("/etc/procura/proxy-ca.pem"),
+        about: "PEM: the CA of the proxy's certificate.",
+    },
+    Setting {
+        path: "proxy.subject",
+        kind: Kind::Name,
+        default: Default::Absent("proxy.internal.example"),
+        about: "The DNS name or IP address that the proxy's certificate must be for.",
     },
     Setting {
         path: "tokens.lifetime",
@@ -191,6 +283,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole { min: 1, max: 3_600 },
         default: Default::Toml("30"),
         about: "Seconds that requests under way have to finish when the server stops.",
+    },
+    Setting {
+        path: "limits.handshakes",
+        kind: Kind::Whole { min: 1, max: 100_000 },
+        default: Default::Toml("1000"),
+        about: "TLS handshakes at once. Each may hold 64 KiB; more wait their turn.",
+    },
+    Setting {
+        path: "limits.handshake_seconds",
+        kind: Kind::Whole { min: 1, max: 300 },
+        default: Default::Toml("10"),
+        about: "Seconds from the begin of a connection to the end of its TLS handshake.",
     },
     Setting {
         path: "limits.token_marks_per_application",
@@ -311,10 +415,6 @@ pub(crate) fn reference() -> String {
         }
     }
     text.push_str(super::forward_auth::REFERENCE);
-    text.push_str(
-        "\n# Listeners with TLS will be described in [tls]. This version has none and refuses the table;\n\
-         # let something in front end TLS.\n",
-    );
     text
 }
 
@@ -339,7 +439,7 @@ fn range(kind: Kind) -> Option<String> {
     match kind {
         Kind::Whole { min, max } => Some(format!("From {min} to {max}.")),
         Kind::OneOf(words) => Some(format!("One of: {}.", words.join(", "))),
-        Kind::Issuer | Kind::Path | Kind::Address | Kind::Filter | Kind::Networks | Kind::Endpoint => None,
+        _ => None,
     }
 }
 

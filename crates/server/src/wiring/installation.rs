@@ -45,6 +45,7 @@ pub(crate) struct Installation {
     pub(super) clock: Arc<SystemClock>,
     /// Taken by the one who serves.
     pub(super) stop: Option<Stop>,
+    pub(super) purpose: Purpose,
     #[expect(dead_code, reason = "locked for as long as it is here")]
     lock: File,
 }
@@ -91,7 +92,12 @@ impl Installation {
         }
         let encryption = Arc::new(folder::KeySource::of(&config, &data).read()?);
         let clock = Arc::new(SystemClock::new());
-        Ok(Installation { config, data, store, encryption, clock, stop, lock })
+        Ok(Installation { config, data, store, encryption, clock, stop, purpose, lock })
+    }
+
+    /// The clock of all that is made.
+    pub(crate) fn clock(&self) -> &SystemClock {
+        &self.clock
     }
 
     /// The server itself, now.

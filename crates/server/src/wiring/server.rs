@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
-use procura_http::Front;
 use procura_http::callers::TrustedProxies;
 use procura_http::connection::Drain;
 use procura_http::front::{Observer, Surroundings};
 use procura_http::limits::Limits;
-use procura_http::listener::{self, Listener};
+use procura_http::listener::{self, Listener, Listeners};
+use procura_http::{Front, Offer};
 use procura_jose::{Random as _, RsaPool, SystemRandom};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::paths;
@@ -30,8 +30,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::failure::{journal_failed, key_failed, store_failed, whole};
-use super::installation::{Installation, set_built_in};
-use super::{journal, process, upkeep};
+use super::installation::{Installation, Purpose, set_built_in};
+use super::listeners::{Bindings, Door};
+use super::{certificate_files, journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
 use crate::telemetry;
 use crate::telemetry::metrics::Exposition;
@@ -44,34 +45,37 @@ pub(crate) type ThisEngine = Engine<ServingDirectory, DiskJournal>;
 const PATIENCE: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// An installation whose address is bound, and whose issuer is known therefore. Nothing is served yet.
+/// An installation whose listeners are bound, and whose issuer is known therefore. Nothing is served yet.
 pub(crate) struct Bound {
     installation: Installation,
     journal: DiskJournal,
-    listener: Listener,
-    metrics: Option<Listener>,
-    address: SocketAddr,
+    bindings: Bindings,
+    metrics: Option<(Listener, SocketAddr)>,
+    base_url: String,
     issuer: String,
     resource: ResourceId,
 }
 
 impl Installation {
-    /// Binds the configured address, opens the journal, and settles issuer and built-in resource. Nothing
+    /// Binds the configured addresses, opens the journal, and settles issuer and built-in resource. Nothing
     /// is written to the directory before the journal was found to go with it.
     pub(crate) async fn bind(self) -> Result<Bound, Failure> {
-        let (listener, address) = listen(self.config.listen).await?;
+        let bindings = Bindings::open(&self.config).await?;
         let metrics = match self.config.metrics {
-            Some(wanted) => Some(listen(wanted).await?.0),
+            Some(wanted) => Some(listen(wanted).await?),
             None => None,
         };
-        let issuer = self.config.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        // Behind a proxy alone there is an issuer, and callers know no other URL.
+        let configured = self.config.issuer.clone();
+        let base_url = bindings.base_url().or_else(|| configured.clone()).unwrap_or_default();
+        let issuer = configured.unwrap_or_else(|| base_url.clone());
         let journal = open_journal(&self).await?;
         let store = &self.store;
         let store_failed = |error| store_failed(&error);
         let resource = set_built_in(store, self.context(), &issuer).await?;
         store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
         self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
-        Ok(Bound { installation: self, journal, listener, metrics, address, issuer, resource })
+        Ok(Bound { installation: self, journal, bindings, metrics, base_url, issuer, resource })
     }
 }
 
@@ -93,7 +97,8 @@ impl Bound {
 
     /// Brings over what was changed so far, loads the directory and begins to serve.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
-        let Bound { mut installation, journal, listener, metrics, address, issuer, resource } = self;
+        let Bound { mut installation, journal, bindings, metrics, base_url, issuer, resource } = self;
+        let Bindings { listeners, doors, mutual_tls, watched, socket } = bindings;
         let stop = match installation.stop.take() {
             Some(stop) => stop,
             None => process::stop_signal()?,
@@ -107,23 +112,45 @@ impl Bound {
         let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
-        let policies = installation.config.forward_auth.clone();
-        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), policies)
+        let offer = Offer { policies: installation.config.forward_auth.clone(), mutual_tls };
+        let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), offer)
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
         let (surroundings, spans) = surroundings(&installation)?;
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
-        let metrics_address = metrics.and_then(|listener| {
+        // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
+        if installation.purpose == Purpose::Serve && !watched.is_empty() {
+            tasks.spawn(certificate_files::follow(watched));
+        }
+        let metrics_address = metrics.map(|(listener, address)| {
             let (engine, wire) = (Arc::clone(&engine), Arc::clone(&surroundings.metrics));
             let write = telemetry::metrics::writer(Exposition { engine, wire, drain: drain.clone() });
-            serve_metrics(&mut tasks, listener, write)
+            serve_metrics(&mut tasks, listener, write);
+            address
         });
         let front = Front::new(routes, Arc::clone(&engine), surroundings);
-        let served = tokio::spawn(listener.serve(front, limits, drain, stop));
-        tracing::info!(%address, issuer, "serving");
+        let served = tokio::spawn(async move {
+            let cut = listener::serve(Listeners::new(listeners), front, limits, drain, stop).await;
+            drop(socket);
+            cut
+        });
+        for door in &doors {
+            tracing::info!(%door, issuer, "serving");
+        }
         let telemetry = Telemetry { metrics_address, spans };
-        Ok(Running { installation, engine, following, tasks, served, address, issuer, resource, telemetry })
+        Ok(Running {
+            installation,
+            engine,
+            following,
+            tasks,
+            served,
+            base_url,
+            doors,
+            issuer,
+            resource,
+            telemetry,
+        })
     }
 }
 
@@ -134,7 +161,8 @@ pub(crate) struct Running {
     following: Following,
     tasks: JoinSet<()>,
     served: tokio::task::JoinHandle<usize>,
-    address: SocketAddr,
+    base_url: String,
+    doors: Vec<Door>,
     issuer: String,
     resource: ResourceId,
     telemetry: Telemetry,
@@ -147,9 +175,14 @@ struct Telemetry {
 }
 
 impl Running {
-    /// Where it listens.
-    pub(crate) fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+    /// Where callers find it, without anything in front.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Everything that it listens on.
+    pub(crate) fn doors(&self) -> &[Door] {
+        &self.doors
     }
 
     /// Where metrics are answered, if they are.
@@ -221,14 +254,12 @@ fn serve_metrics(
     tasks: &mut JoinSet<()>,
     listener: Listener,
     write: impl Fn() -> String + Clone + Send + Sync + 'static,
-) -> Option<SocketAddr> {
-    let address = listener.local_addr().ok();
+) {
     let limits = Limits { connections: 64, ..Limits::default() };
     let routes = procura_http::metrics::router(write);
     tasks.spawn(async move {
         listener.serve(routes, limits, Drain::new(), std::future::pending()).await;
     });
-    address
 }
 
 async fn open_journal(installation: &Installation) -> Result<DiskJournal, Failure> {
@@ -341,6 +372,8 @@ fn limits(installation: &Installation) -> Limits {
         connections: process::connections(limits.connections),
         idle: Duration::from_secs(limits.idle_seconds),
         drain: Duration::from_secs(limits.drain_seconds),
+        handshakes: limits.handshakes,
+        handshake_time: Duration::from_secs(limits.handshake_seconds),
         ..Limits::default()
     }
 }

@@ -42,7 +42,7 @@ fn what_can_not_be_used_is_told_with_its_line_and_code_2() {
     for (text, told) in [
         ("\nisuer = \"https://a.example\"", ":2: isuer is no setting; did you mean issuer?"),
         ("[limits]\nconections = 5", ":2: limits.conections is no setting; did you mean limits.connections?"),
-        ("[tls]\n", "[tls] is kept for"),
+        ("[tls]\nlisten = \"127.0.0.1:0\"\n", ":2: tls.listen needs the server's certificate"),
         ("issuer = \"http://a.example\"", "http:// is for loopback only"),
         ("[server]\nlisten = 8080", "must be a text, in quotes"),
         ("server = 5", ":1: server is no setting"),

@@ -12,6 +12,6 @@ mod metrics;
 mod record;
 mod revoke;
 mod serve;
-#[expect(dead_code, reason = "shared with the stories, which use more of it")]
 mod support;
+mod tls;
 mod tracing;

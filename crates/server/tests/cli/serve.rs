@@ -17,7 +17,8 @@ fn a_folder_is_filled_and_served_without_a_file() {
     folder.done("trust add CLI1 app_one --contacts * --ceiling all --reason agreed");
     let secret = folder.done("application secret add app_one --json").json();
     let server = start(&folder);
-    assert_eq!(server.ready.as_object().unwrap().len(), 2);
+    assert_eq!(server.ready.as_object().unwrap().len(), 3);
+    assert_eq!(server.ready["listeners"][0]["at"], server.ready["base_url"]);
     assert_eq!(server.text("base_url"), server.text("issuer"));
     let pair = STANDARD.encode(format!("app_one:{}", secret["secret"].as_str().unwrap()));
     let headers = format!("authorization: Basic {pair}\r\ncontent-length: 0\r\n");

@@ -8,6 +8,12 @@ use procura_store::journal::{Missed, RefusalCause};
 /// The partner's program.
 pub(super) const APPLICATION: &str = "app_k7mq2vd4";
 
+/// The program of the same partner that proves itself by a certificate alone.
+pub(super) const BY_CERTIFICATE: &str = "app_n5tx3wqj";
+
+/// A contact that it can act for.
+pub(super) const OF_BY_CERTIFICATE: &str = "CON2001";
+
 /// An API beside the server's own, for whoever tries out a guard.
 pub(super) const PAYMENTS: &str = "https://payments.example";
 
@@ -140,8 +146,8 @@ const TRUSTS: &[(&str, &str, Pairs)] = &[
     ("CLI1012", "*", &[("until", LONG_AGO)]),
 ];
 
-/// Every row, in an order in which each names only what stands before it.
-pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
+/// Every row, in an order in which each names only what stands before it; `tls` adds what needs certificates.
+pub(super) fn rows(tls: bool) -> Result<Vec<Row>, Invalid> {
     let resource = [("resource_id", PAYMENTS), ("name", "Quotes and payments")];
     let application = [
         ("application_id", APPLICATION),
@@ -151,6 +157,16 @@ pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
         ("resources", PAYMENTS),
     ];
     let mut rows = vec![Row::read(Entity::Resource, resource)?, Row::read(Entity::Application, application)?];
+    if tls {
+        let by_certificate = [
+            ("application_id", BY_CERTIFICATE),
+            ("name", "Ledgerlark gateway"),
+            ("trusted", "true"),
+            ("status", "active"),
+            // Registration: ("auth_methods", "tls_client_auth"), ("certificate_subject_dn", "CN=" PARTNER).
+        ];
+        rows.push(Row::read(Entity::Application, by_certificate)?);
+    }
     for (entity, records) in
         [(Entity::Client, CLIENTS), (Entity::Contact, CONTACTS), (Entity::Mandate, MANDATES)]
     {
@@ -168,6 +184,16 @@ pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
         ];
         rows.push(Row::read(Entity::Trust, plain.into_iter().chain(more.iter().copied()))?);
     }
+    if tls {
+        let trust = [
+            ("client_id", "CLI1001"),
+            ("application_id", BY_CERTIFICATE),
+            ("contacts", OF_BY_CERTIFICATE),
+            ("ceiling", "all"),
+            ("reason", "sample agreement of the demo"),
+        ];
+        rows.push(Row::read(Entity::Trust, trust)?);
+    }
     Ok(rows)
 }
 
@@ -177,11 +203,14 @@ mod tests {
 
     #[test]
     fn every_row_is_one_that_the_directory_takes() {
-        let rows = rows().unwrap();
-        for row in &rows {
-            row.applied_to(None).unwrap();
+        for (tls, more) in [(false, 0), (true, 2)] {
+            let rows = rows(tls).unwrap();
+            for row in &rows {
+                row.applied_to(None).unwrap();
+            }
+            let plain = 2 + CLIENTS.len() + CONTACTS.len() + MANDATES.len() + TRUSTS.len();
+            assert_eq!(rows.len(), plain + more);
         }
-        assert_eq!(rows.len(), 2 + CLIENTS.len() + CONTACTS.len() + MANDATES.len() + TRUSTS.len());
     }
 
     #[test]

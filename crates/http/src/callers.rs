@@ -29,10 +29,15 @@ pub struct TrustedProxies(pub Vec<Network>);
 impl TrustedProxies {
     /// Whom a request from `peer` is from: the rightmost hop that is not a trusted proxy (RFC 7239 8.1).
     ///
-    /// A proxy that sends both fields, or one that can't be read, is believed in nothing: the request counts
-    /// against its own address. What others send is not looked at.
-    pub(crate) fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if !self.trusts(peer) {
+    /// Whoever `is_proxy` came by a listener that only the operator's proxies reach, and is believed like those
+    /// that are named. A proxy that sends both fields, or one that can't be read, is believed in nothing: the request
+    /// counts against its own address. What others send is not looked at.
+    pub(crate) fn caller(
+        &self,
+        (peer, is_proxy): (Option<IpAddr>, bool),
+        headers: &HeaderMap,
+    ) -> Option<IpAddr> {
+        if !is_proxy && !peer.is_some_and(|peer| self.trusts(peer)) {
             return peer;
         }
         let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -41,7 +46,7 @@ impl TrustedProxies {
             (false, true) => read_x_forwarded_for(values(X_FORWARDED_FOR)),
             (true, true) | (false, false) => return peer,
         };
-        hops.map_or(peer, |hops| caller(peer, &hops, |address| self.trusts(address)))
+        hops.ok().and_then(|hops| caller(&hops, |address| self.trusts(address))).or(peer)
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -54,12 +59,16 @@ mod tests {
     use super::*;
 
     fn found(peer: &str, fields: &[(&'static str, &str)]) -> String {
+        told((Some(peer.parse().unwrap()), false), fields).unwrap().to_string()
+    }
+
+    fn told(peer: (Option<IpAddr>, bool), fields: &[(&'static str, &str)]) -> Option<IpAddr> {
         let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(*name, value.parse().unwrap());
         }
-        proxies.caller(peer.parse().unwrap(), &headers).to_string()
+        proxies.caller(peer, &headers)
     }
 
     #[test]
@@ -70,6 +79,17 @@ mod tests {
         assert_eq!(found("10.0.0.1", &[("forwarded", "for=192.0.2.1")]), "192.0.2.1");
         assert_eq!(found("fd00::1", &[("forwarded", "for=\"[2001:db8::1]\"")]), "2001:db8::1");
         assert_eq!(found("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn whoever_comes_by_the_listener_of_proxies_is_one() {
+        let (proxy, told_one) = (IpAddr::from([198, 51, 100, 1]), [("x-forwarded-for", "192.0.2.1")]);
+        for peer in [None, Some(proxy)] {
+            assert_eq!(told((peer, true), &told_one), Some([192, 0, 2, 1].into()));
+            assert_eq!(told((peer, true), &[("x-forwarded-for", "192.0.2.1, somewhere")]), peer);
+            assert_eq!(told((peer, true), &[]), peer);
+        }
+        assert_eq!(told((None, false), &told_one), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 mod activity;
 mod body;
 mod clock;
+mod counts;
 mod drain;
 mod origin;
 mod refusal;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use body::{BodyError, read_body};
 pub(crate) use clock::date;
+pub use counts::{ConnectionCounts, Handshake};
 pub use drain::Drain;
 pub(crate) use origin::Origin;
 pub use origin::{ClientCertificate, Peer, Security};
@@ -90,6 +92,7 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
+    let _open = drain.counts().open_one();
     let activity = Arc::new(Activity::default());
     let builder = builder(&limits);
     let Opened { io, origin } = opened;
@@ -110,6 +113,7 @@ where
                 Verdict::Close => connection.as_mut().graceful_shutdown(),
                 Verdict::FailRead => activity.body_is_late(),
                 Verdict::Cut(phase) => {
+                    drain.counts().cut_one(phase);
                     tracing::debug!(?phase, "connection cut: its time was over");
                     return Poll::Ready(Ended::Cut(phase));
                 }

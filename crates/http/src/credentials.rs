@@ -11,8 +11,8 @@ use procura_protocol::basic::{Authorization, BasicCredentials, read_authorizatio
 use procura_protocol::contact_token::FormCredentials;
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 
-use crate::connection::ClientCertificate;
 use crate::callers;
+use crate::connection::ClientCertificate;
 
 /// Why what a request brought is refused before any of it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use tower::Service;
 
 use crate::answer::{self, REFERENCE};
 use crate::callers::{Caller, TrustedProxies};
-use crate::connection::Peer;
+use crate::connection::{Peer, Security};
 use crate::metrics::{Metrics, Route};
 
 /// The context of a caller's own trace (W3C Trace Context).
@@ -82,9 +82,11 @@ impl<R, S: Store, J: Journal> Front<R, S, J> {
 impl<S: Store, J: Journal> Shared<S, J> {
     /// Finds out who calls, tells those behind, and takes one from what that address may ask.
     fn admit(&self, request: &mut Request<Body>, route: Route, now: Duration) -> Result<(), LimitReached> {
-        let Some(Peer(peer)) = request.extensions().get().copied() else { return Ok(()) };
-        let caller = self.surroundings.proxies.caller(peer, request.headers());
-        if caller != peer {
+        let peer = request.extensions().get().map(|Peer(peer)| *peer);
+        let is_proxy = request.extensions().get() == Some(&Security::Proxy);
+        let caller = self.surroundings.proxies.caller((peer, is_proxy), request.headers());
+        let Some(caller) = caller else { return Ok(()) };
+        if Some(caller) != peer {
             request.extensions_mut().insert(Caller(caller));
         }
         if route.is_for_operators() {

@@ -27,7 +27,6 @@ use tower::Service;
 
 use crate::connection::{self, Drain, Ended, Opened, Origin};
 use crate::limits::Limits;
-use crate::metrics::ConnectionCounts;
 
 /// After a failed accept (no file descriptor, no memory) the next try waits, from the first up to the
 /// second, doubling: trying at once would burn the core that could end a connection.
@@ -43,11 +42,6 @@ pub trait Accept {
 
     /// The next connection, or why there is none. An error never means the end.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Incoming>>;
-
-    /// Where connections are counted.
-    fn counts(&self) -> Arc<ConnectionCounts> {
-        Arc::default()
-    }
 }
 
 /// A connection that was accepted and has to be opened before it carries HTTP.
@@ -66,8 +60,6 @@ pub struct Opening {
     pub(crate) drain: Drain,
     /// Room for TLS handshakes.
     pub(crate) handshakes: Arc<Semaphore>,
-    /// Where connections and handshakes are counted.
-    pub(crate) counts: Arc<ConnectionCounts>,
 }
 
 /// A byte stream that carries HTTP from its first byte.
@@ -105,8 +97,7 @@ where
     let mut pause = pin!(sleep(Duration::ZERO));
     let (mut pausing, mut pause_length) = (false, Duration::ZERO);
     let mut told_full = false;
-    let (handshakes, counts) = (Arc::new(Semaphore::new(limits.handshakes)), source.counts());
-    let opening = Opening { limits, drain, handshakes, counts };
+    let opening = Opening { limits, drain, handshakes: Arc::new(Semaphore::new(limits.handshakes)) };
     let mut open = Open { tasks: JoinSet::new(), service, opening };
 
     loop {
@@ -122,7 +113,7 @@ where
             biased;
             () = &mut shutdown => break,
             Some(ended) = open.tasks.join_next() => {
-                open.report(ended);
+                report(ended);
                 // Told again only after it has been clearly below.
                 told_full &= open.tasks.len() > limits.connections / 10 * 9;
             }
@@ -169,7 +160,6 @@ where
     S::Future: Send + 'static,
 {
     fn spawn(&mut self, incoming: impl Incoming) {
-        self.opening.counts.opened();
         let (service, opening) = (self.service.clone(), self.opening.clone());
         self.tasks.spawn(async move {
             match incoming.open(&opening).await {
@@ -181,23 +171,14 @@ where
         });
     }
 
-    fn report(&self, ended: Result<Ended, JoinError>) {
-        if ended.as_ref().is_err_and(JoinError::is_panic) {
-            // The panic itself was told by the panic hook, with its place.
-            tracing::error!("a connection ended because a request panicked");
-        }
-        self.opening.counts.ended(ended.ok());
-    }
-
     async fn finish(mut self) -> usize {
         self.opening.drain.begin();
-        let in_time = self.opening.limits.drain;
         let finished = async {
             while let Some(ended) = self.tasks.join_next().await {
-                self.report(ended);
+                report(ended);
             }
         };
-        if timeout(in_time, finished).await.is_ok() {
+        if timeout(self.opening.limits.drain, finished).await.is_ok() {
             return 0;
         }
         let cut = self.tasks.len();
@@ -211,4 +192,11 @@ where
 fn is_of_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+fn report(ended: Result<Ended, JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        // The panic itself was told by the panic hook, with its place.
+        tracing::error!("a connection ended because a request panicked");
+    }
 }

@@ -1,4 +1,5 @@
-//! What the wire counts: requests, how long they took, connections, handshakes.
+//! What the wire counts: requests and how long they took. Connections are counted by
+//! [`ConnectionCounts`](crate::connection::ConnectionCounts).
 //!
 //! Every count is one addition to a number that is there from the start: no lock, no allocation, and no
 //! label that a caller could make up. Who writes them down for a scraper is not known here.
@@ -9,8 +10,7 @@
 
 mod route;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,61 +24,16 @@ use procura_store::histogram::Histogram;
 
 pub use route::Route;
 
-use crate::connection::{Ended, Phase};
-
 /// Statuses that are counted apart. Whatever else there may be is counted with the last.
 const STATUSES: [u16; 24] = [
     200, 204, 302, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 421, 429, 431, 495, 496, 497,
     500, 503, 0,
 ];
 
-/// How TLS handshakes ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handshake {
-    /// Well, from the beginning.
-    Full,
-    /// Well, as the continuation of an earlier session.
-    Resumed,
-    /// It was plain HTTP.
-    PlainHttp,
-    /// No version, cipher suite or certificate that both sides take.
-    Refused,
-    /// The caller left, or sent what is no handshake.
-    Broken,
-    /// It took too long.
-    TooSlow,
-}
-
-impl Handshake {
-    /// All of them.
-    pub const ALL: [Handshake; 6] = [
-        Handshake::Full,
-        Handshake::Resumed,
-        Handshake::PlainHttp,
-        Handshake::Refused,
-        Handshake::Broken,
-        Handshake::TooSlow,
-    ];
-
-    /// Its name in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Handshake::Full => "full",
-            Handshake::Resumed => "resumed",
-            Handshake::PlainHttp => "plain_http",
-            Handshake::Refused => "refused",
-            Handshake::Broken => "broken",
-            Handshake::TooSlow => "too_slow",
-        }
-    }
-}
-
-/// What is counted about requests, and about connections of all listeners together.
+/// What is counted about requests.
 #[derive(Debug, Default)]
 pub struct Metrics {
     routes: [OfRoute; Route::COUNT],
-    /// Of listeners that were given it.
-    pub connections: Arc<ConnectionCounts>,
 }
 
 #[derive(Debug, Default)]
@@ -104,65 +59,6 @@ impl Metrics {
     /// How long the answers of a route took, to their heads.
     pub fn took(&self, route: Route) -> &Histogram {
         &self.routes[route.index()].took
-    }
-}
-
-/// What became of connections.
-#[derive(Debug, Default)]
-pub struct ConnectionCounts {
-    open: AtomicUsize,
-    accepted: AtomicU64,
-    cut: [AtomicU64; PHASES.len()],
-    handshakes: [AtomicU64; Handshake::ALL.len()],
-}
-
-/// The phases in which connections are cut, with their names in metrics.
-const PHASES: [(Phase, &str); 6] = [
-    (Phase::Idle, "idle"),
-    (Phase::Head, "head"),
-    (Phase::Body, "body"),
-    (Phase::Working, "working"),
-    (Phase::Writing, "writing"),
-    (Phase::Lingering, "lingering"),
-];
-
-impl ConnectionCounts {
-    /// A handshake ended.
-    pub(crate) fn shook_hands(&self, how: Handshake) {
-        self.handshakes[how as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many ended so.
-    pub fn handshakes(&self, how: Handshake) -> u64 {
-        self.handshakes[how as usize].load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// `None` for one that was ended from outside.
-    pub(crate) fn ended(&self, how: Option<Ended>) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        if let Some(Ended::Cut(phase)) = how {
-            self.cut[phase as usize].fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// How many are open.
-    pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    /// How many there were.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.load(Ordering::Relaxed)
-    }
-
-    /// How many were cut because the time of a phase was over, by the name of the phase.
-    pub fn cut(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        PHASES.iter().map(|(phase, name)| (*name, self.cut[*phase as usize].load(Ordering::Relaxed)))
     }
 }
 
@@ -199,20 +95,5 @@ mod tests {
         assert_eq!(metrics.answers(token).collect::<Vec<_>>(), [(200, 2), (429, 1), (497, 1)]);
         assert_eq!(metrics.answers(other).collect::<Vec<_>>(), [(0, 1)]);
         assert_eq!((metrics.took(token).count(), metrics.took(other).count()), (4, 1));
-    }
-
-    #[test]
-    fn every_phase_has_its_own_name() {
-        for (at, (phase, _)) in PHASES.iter().enumerate() {
-            assert_eq!(*phase as usize, at);
-        }
-        let counts = ConnectionCounts::default();
-        counts.opened();
-        counts.opened();
-        counts.ended(Some(Ended::Cut(Phase::Writing)));
-        counts.ended(None);
-        assert_eq!((counts.open(), counts.accepted()), (0, 2));
-        let cut: Vec<_> = counts.cut().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(cut, [("writing", 1)]);
     }
 }

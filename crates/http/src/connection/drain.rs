@@ -10,6 +10,8 @@ use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::counts::ConnectionCounts;
+
 /// Tells connections to end after what they have accepted. Clones share one signal.
 #[derive(Clone, Debug, Default)]
 pub struct Drain(Arc<Signal>);
@@ -18,6 +20,7 @@ pub struct Drain(Arc<Signal>);
 struct Signal {
     begun: AtomicBool,
     notify: Notify,
+    counts: ConnectionCounts,
 }
 
 impl Drain {
@@ -37,6 +40,12 @@ impl Drain {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.begun.load(Ordering::Acquire)
+    }
+
+    /// The connections that it is for, counted.
+    #[must_use]
+    pub fn counts(&self) -> &ConnectionCounts {
+        &self.0.counts
     }
 
     /// Ready when the signal was given.

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -14,7 +13,6 @@ use tower::Service;
 use super::{Accept, Incoming, Opening, Transport, serve, transport};
 use crate::connection::{Drain, Opened, Origin, Peer, Security};
 use crate::limits::Limits;
-use crate::metrics::ConnectionCounts;
 use crate::tls::{Tls, handshake};
 
 /// A bound socket.
@@ -96,7 +94,6 @@ impl Listener {
 #[derive(Debug)]
 pub struct Listeners {
     all: Vec<Listener>,
-    counts: Arc<ConnectionCounts>,
     /// Who is asked first: each in turn, so that a busy one starves no other.
     first: usize,
 }
@@ -104,13 +101,7 @@ pub struct Listeners {
 impl Listeners {
     /// All of these.
     pub fn new(all: Vec<Listener>) -> Listeners {
-        Listeners { all, counts: Arc::default(), first: 0 }
-    }
-
-    /// The same, which count their connections there.
-    #[must_use]
-    pub fn counted(self, counts: Arc<ConnectionCounts>) -> Listeners {
-        Listeners { counts, ..self }
+        Listeners { all, first: 0 }
     }
 }
 
@@ -126,10 +117,6 @@ impl Accept for Listeners {
             }
         }
         Poll::Pending
-    }
-
-    fn counts(&self) -> Arc<ConnectionCounts> {
-        Arc::clone(&self.counts)
     }
 }
 

@@ -11,9 +11,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::settings::Tls;
-use crate::connection::{ClientCertificate, Origin, Peer, Security, date};
+use crate::connection::{ClientCertificate, Handshake, Origin, Peer, Security, date};
 use crate::listener::Opening;
-use crate::metrics::Handshake;
 
 /// The first byte of a TLS connection: a record with a message of a handshake (RFC 8446 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -38,27 +37,37 @@ pub(crate) async fn shake(
         opening.drain.clone().drained().await;
         sleep(AT_THE_END).await;
     };
+    let counts = opening.drain.counts();
     tokio::select! {
         biased;
-        shaken = begin(stream, tls, opening) => match shaken {
-            Ok(shaken) => shaken,
-            Err(error) => {
-                // What rustls refuses comes as one kind; everything else is the caller's connection.
-                let how = match error.kind() {
-                    io::ErrorKind::InvalidData => Handshake::Refused,
-                    _ => Handshake::Broken,
-                };
-                opening.counts.shook_hands(how);
+        shaken = begin(stream, tls, opening) => {
+            counts.shook_hands(how(&shaken));
+            shaken.unwrap_or_else(|error| {
                 tracing::debug!(%error, "no TLS handshake");
                 None
-            }
+            })
         },
         () = sleep(opening.limits.handshake_time) => {
-            opening.counts.shook_hands(Handshake::TooSlow);
+            counts.shook_hands(Handshake::TooSlow);
             tracing::debug!("connection cut: its TLS handshake took too long");
             None
         }
         () = ending => None,
+    }
+}
+
+/// How it ended, to be counted.
+fn how(shaken: &io::Result<Option<(TlsStream<TcpStream>, Origin)>>) -> Handshake {
+    match shaken {
+        Ok(Some((stream, _))) if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) => {
+            Handshake::Resumed
+        }
+        Ok(Some(_)) => Handshake::Full,
+        Ok(None) => Handshake::PlainHttp,
+        Err(error) => match error.get_ref() {
+            Some(inner) if inner.is::<rustls::Error>() => Handshake::Refused,
+            _ => Handshake::Broken,
+        },
     }
 }
 
@@ -70,10 +79,9 @@ async fn begin(
     let mut first = [0];
     let came = stream.peek(&mut first).await?;
     match first {
-        _ if came == 0 => return Ok(None),
+        _ if came == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
         [HANDSHAKE] => {}
         [byte] if may_be_http(byte) => {
-            opening.counts.shook_hands(Handshake::PlainHttp);
             refuse_plain(stream).await?;
             return Ok(None);
         }
@@ -84,10 +92,6 @@ async fn begin(
     let stream = TlsAcceptor::from(tls.config.clone()).accept(stream).await?;
     drop(room);
     let session = stream.get_ref().1;
-    opening.counts.shook_hands(match session.handshake_kind() {
-        Some(HandshakeKind::Resumed) => Handshake::Resumed,
-        _ => Handshake::Full,
-    });
     let (certificate, server_name) = match tls.security {
         // The proxy's certificate is not its callers', and the name that it uses for us not the one they do.
         Security::Proxy => (None, None),

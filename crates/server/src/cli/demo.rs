@@ -100,15 +100,15 @@ fn throw_away_folder() -> Result<tempfile::TempDir, Failure> {
 fn config(listen: SocketAddr, data: &Path, files: Option<&Files>) -> Result<Config, Failure> {
     let plain = files.is_none().then_some(listen);
     let flags = Flags { config: None, data: Some(data.to_owned()), listen: plain };
-    let mut settings: Vec<(OsString, OsString)> = [
+    let quiet = [
         ("PROCURA_LOG__LEVEL", "warn"),
         ("PROCURA_LIMITS__REQUESTS_PER_ADDRESS_PER_MINUTE", "0"),
         ("PROCURA_LIMITS__FAILED_PROOFS_PER_ADDRESS_PER_MINUTE", "0"),
         ("PROCURA_LIMITS__REQUESTS_PER_APPLICATION_PER_MINUTE", "0"),
         ("PROCURA_LIMITS__CONTACTS_PER_APPLICATION_PER_HOUR", "0"),
-    ]
-    .map(|(name, value)| (name.into(), value.into()))
-    .to_vec();
+    ];
+    let quiet = quiet.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let mut settings: Vec<(OsString, OsString)> = quiet.collect();
     if let Some(files) = files {
         let server = files.server();
         settings.extend([

@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use procura_engine::counts::FailedProof;
 use procura_engine::limits::{Limit, Limits};
-use procura_http::metrics::{Handshake, Metrics, Route};
+use procura_http::connection::{Drain, Handshake};
+use procura_http::metrics::{Metrics, Route};
 use procura_protocol::time::UnixSeconds;
 use procura_store::Directory;
 use procura_store::histogram::Histogram;
@@ -36,8 +37,11 @@ pub(crate) const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
 
 /// Everything that is counted.
 pub(crate) struct Exposition {
-    engine: Arc<ThisEngine>,
-    wire: Arc<Metrics>,
+    pub(crate) engine: Arc<ThisEngine>,
+    /// Requests.
+    pub(crate) wire: Arc<Metrics>,
+    /// Connections.
+    pub(crate) drain: Drain,
 }
 
 impl fmt::Debug for Exposition {
@@ -47,12 +51,9 @@ impl fmt::Debug for Exposition {
 }
 
 /// What writes it all down, as OpenMetrics text.
-pub(crate) fn writer(
-    engine: Arc<ThisEngine>,
-    wire: Arc<Metrics>,
-) -> impl Fn() -> String + Clone + Send + Sync {
+pub(crate) fn writer(exposition: Exposition) -> impl Fn() -> String + Clone + Send + Sync {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exposition { engine, wire }));
+    registry.register_collector(Box::new(exposition));
     let registry = Arc::new(registry);
     move || {
         let mut text = String::with_capacity(16 * 1024);
@@ -141,7 +142,7 @@ impl Exposition {
     }
 
     fn connections(&self, families: &mut Families<'_>) -> fmt::Result {
-        let connections = &self.wire.connections;
+        let connections = self.drain.counts();
         families.gauge(
             "procura_connections_open",
             "Connections that are open.",
@@ -154,7 +155,7 @@ impl Exposition {
             "phase",
             connections.cut(),
         )?;
-        let ended = Handshake::ALL.iter().map(|how| (how.name(), self.wire.connections.handshakes(*how)));
+        let ended = Handshake::ALL.iter().map(|how| (how.name(), connections.handshakes(*how)));
         families.counts("procura_tls_handshakes", "TLS handshakes, by how they ended.", "outcome", ended)
     }
 

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
-use procura_http::Front;
 use procura_http::callers::TrustedProxies;
-use procura_http::Offer;
 use procura_http::connection::Drain;
 use procura_http::front::{Observer, Surroundings};
 use procura_http::limits::Limits;
 use procura_http::listener::{self, Listener, Listeners};
+use procura_http::{Front, Offer};
 use procura_jose::{Random as _, RsaPool, SystemRandom};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::paths;
@@ -38,6 +37,7 @@ use super::listeners::{Bindings, Door};
 use super::{certificate_files, journal, process, upkeep};
 use crate::exit::{Failure, Outcome};
 use crate::telemetry;
+use crate::telemetry::metrics::Exposition;
 use crate::telemetry::spans::Spans;
 
 /// The engine of this server.
@@ -52,7 +52,7 @@ pub(crate) struct Bound {
     installation: Installation,
     journal: DiskJournal,
     bindings: Bindings,
-    metrics: Option<Listener>,
+    metrics: Option<(Listener, SocketAddr)>,
     authorities: Option<AuthorityFiles>,
     base_url: String,
     issuer: String,
@@ -152,14 +152,15 @@ impl Bound {
                 tasks.spawn(certificate_files::follow(vec![authorities]));
             }
         }
-        let metrics_address = metrics.and_then(|listener| {
-            let write = telemetry::metrics::writer(Arc::clone(&engine), Arc::clone(&surroundings.metrics));
-            serve_metrics(&mut tasks, listener, write)
+        let metrics_address = metrics.map(|(listener, address)| {
+            let (engine, wire) = (Arc::clone(&engine), Arc::clone(&surroundings.metrics));
+            let write = telemetry::metrics::writer(Exposition { engine, wire, drain: drain.clone() });
+            serve_metrics(&mut tasks, listener, write);
+            address
         });
-        let listeners = Listeners::new(listeners).counted(Arc::clone(&surroundings.metrics.connections));
         let front = Front::new(routes, Arc::clone(&engine), surroundings);
         let served = tokio::spawn(async move {
-            let cut = listener::serve(listeners, front, limits, drain, stop).await;
+            let cut = listener::serve(Listeners::new(listeners), front, limits, drain, stop).await;
             drop(socket);
             cut
         });
@@ -256,9 +257,11 @@ impl Running {
     }
 }
 
-async fn listen(wanted: SocketAddr) -> Result<Listener, Failure> {
+async fn listen(wanted: SocketAddr) -> Result<(Listener, SocketAddr), Failure> {
     let failed = |error| Failure::unavailable(format_args!("{wanted} can't be listened on: {error}"));
-    listener::bind(wanted).await.map_err(failed)
+    let listener = listener::bind(wanted).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// What the front is given, and the spans to stop at the end.
@@ -280,14 +283,12 @@ fn serve_metrics(
     tasks: &mut JoinSet<()>,
     listener: Listener,
     write: impl Fn() -> String + Clone + Send + Sync + 'static,
-) -> Option<SocketAddr> {
-    let address = listener.local_addr().ok();
+) {
     let limits = Limits { connections: 64, ..Limits::default() };
     let routes = procura_http::metrics::router(write);
     tasks.spawn(async move {
         listener.serve(routes, limits, Drain::new(), std::future::pending()).await;
     });
-    address
 }
 
 async fn open_journal(installation: &Installation) -> Result<DiskJournal, Failure> {

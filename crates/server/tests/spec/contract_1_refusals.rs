@@ -30,7 +30,8 @@ async fn a_repeated_parameter_is_an_invalid_request() {
 
 #[tokio::test]
 async fn a_parameter_that_is_registered_for_something_else_is_an_invalid_request() {
-    let taken = ["scope", "resource", "client_id", "client_secret"];
+    let taken =
+        ["scope", "resource", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
     let app = TestApp::new(&World::default());
     for (name, _) in REGISTERED.iter().filter(|(name, _)| !taken.contains(name)) {
         let answer = app.token_for(CONTACT, &format!("{name}=x")).await;

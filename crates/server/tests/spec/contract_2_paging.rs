@@ -95,7 +95,8 @@ async fn a_value_out_of_bounds_is_refused_with_its_bounds() {
         ("?page_size=%D9%A1", "'page_size'"),
         ("?page=1&page=1", "repeated"),
         ("?page=1&page_size=5&page_size=5", "repeated"),
-        ("?client_id=app_partner", "'client_id'"),
+        ("?client_id=app_other", "one way"),
+        ("?client_secret=pcs_partner", "'client_secret'"),
         ("?scope=openid", "'scope'"),
         ("?page=%zz", "%25"),
     ] {

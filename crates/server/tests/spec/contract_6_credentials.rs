@@ -78,7 +78,6 @@ async fn credentials_that_prove_nothing_are_an_invalid_client() {
 
 #[tokio::test]
 async fn half_of_the_credentials_in_the_form_is_an_invalid_client() {
-    assert_refused(&formed(&format!("client_id={APPLICATION}")).await, 401, "invalid_client");
     assert_refused(&formed(&format!("client_secret={SECRET}")).await, 401, "invalid_client");
     assert_refused(&formed("scope=openid").await, 401, "invalid_client");
 }

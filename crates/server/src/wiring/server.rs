@@ -107,7 +107,7 @@ impl Bound {
         upkeep::begin(&mut tasks, &installation, &engine, changed);
         // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
         if installation.purpose == Purpose::Serve && !watched.is_empty() {
-            tasks.spawn(certificate_files::follow(watched));
+            tasks.spawn(certificate_files::follow(watched)?);
         }
         let served = tokio::spawn(async move {
             let cut = listener::serve(Listeners::new(listeners), routes, limits, drain, stop).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_http::tls::{Identity, Pair};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use zeroize::Zeroizing;
 
@@ -138,16 +138,16 @@ impl Follow for Watched {
     }
 }
 
-/// Looks at the files from time to time, and at once at SIGHUP. Never ends.
-pub(super) async fn follow<F: Follow>(mut all: Vec<F>) {
+/// Looks at the files from time to time, and at once at SIGHUP, which ends nothing from now on. Never ends.
+pub(super) fn follow<F: Follow + Send>(all: Vec<F>) -> Result<impl Future<Output = ()> + Send, Failure> {
+    let asked = signal(SignalKind::hangup())
+        .map_err(|error| Failure::unavailable(format_args!("SIGHUP can't be heard: {error}")))?;
+    Ok(look_again(all, asked))
+}
+
+async fn look_again<F: Follow>(mut all: Vec<F>, mut asked: Signal) {
     let mut turn = interval(LOOK_EVERY);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let Ok(mut asked) = signal(SignalKind::hangup()) else {
-        tracing::error!(
-            "SIGHUP can't be heard: certificates are read again when they change, but not when asked"
-        );
-        return;
-    };
     loop {
         let why = tokio::select! {
             _ = turn.tick() => Look::Turn,

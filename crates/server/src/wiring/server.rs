@@ -146,10 +146,10 @@ impl Bound {
         // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
         if installation.purpose == Purpose::Serve {
             if !watched.is_empty() {
-                tasks.spawn(certificate_files::follow(watched));
+                tasks.spawn(certificate_files::follow(watched)?);
             }
             if let Some(authorities) = authorities {
-                tasks.spawn(certificate_files::follow(vec![authorities]));
+                tasks.spawn(certificate_files::follow(vec![authorities])?);
             }
         }
         let metrics_address = metrics.map(|(listener, address)| {

@@ -198,7 +198,7 @@ fn fault_of(error: &reqwest::Error) -> FetchFault {
     if error.is_timeout() {
         return FetchFault::Time;
     }
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(fault) = error.downcast_ref::<FetchFault>() {
             return *fault;

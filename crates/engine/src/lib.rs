@@ -48,8 +48,8 @@ use procura_store::{Clock, Directory, Journal, NotFresh, Revocations, Store};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use application_auth::certificate::judged::ClientCertificates;
 use application_auth::assertion::{Assertions, FetchKeys};
+use application_auth::certificate::judged::ClientCertificates;
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
 use counts::Counts;

@@ -112,7 +112,8 @@ impl HttpsKeys {
     async fn get(&self, uri: &str) -> Result<FetchedKeys, FetchFault> {
         let url = self.checked.url(uri)?;
         let accept = "application/jwk-set+json, application/json";
-        let answer = self.client.get(url).header(ACCEPT, accept).send().await.map_err(|error| fault_of(&error))?;
+        let answer =
+            self.client.get(url).header(ACCEPT, accept).send().await.map_err(|error| fault_of(&error))?;
         if answer.status() != StatusCode::OK {
             return Err(FetchFault::Status(answer.status().as_u16()));
         }

@@ -79,16 +79,7 @@ impl Installation {
         let resource = set_built_in(store, self.context(), &issuer).await?;
         store.set_fact(Fact::Issuer, issuer.clone(), false).await.map_err(store_failed)?;
         self.keeper().tend(&self.context()).await.map_err(|error| key_failed(&error))?;
-        Ok(Bound {
-            installation: self,
-            journal,
-            bindings,
-            metrics,
-            authorities,
-            base_url,
-            issuer,
-            resource,
-        })
+        Ok(Bound { installation: self, journal, bindings, metrics, authorities, base_url, issuer, resource })
     }
 }
 
@@ -110,16 +101,8 @@ impl Bound {
 
     /// Brings over what was changed so far, loads the directory and begins to serve.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
-        let Bound {
-            mut installation,
-            journal,
-            bindings,
-            metrics,
-            authorities,
-            base_url,
-            issuer,
-            resource,
-        } = self;
+        let Bound { mut installation, journal, bindings, metrics, authorities, base_url, issuer, resource } =
+            self;
         let Bindings { listeners, doors, mutual_tls, watched, socket } = bindings;
         let stop = match installation.stop.take() {
             Some(stop) => stop,

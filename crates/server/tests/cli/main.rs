@@ -14,6 +14,6 @@ mod record;
 mod revoke;
 mod serve;
 mod support;
-mod tracing;
-mod token;
 mod tls;
+mod token;
+mod tracing;

@@ -23,7 +23,7 @@ use procura_testkit::world::{
 use procura_testkit::{Answer, TestApp, World};
 use tracing::level_filters::LevelFilter;
 
-use crate::logs::Captured;
+use crate::logs::captured;
 use crate::openapi::assert_described;
 use crate::support::{assert_refused, get, without_body};
 
@@ -240,8 +240,7 @@ async fn beyond_the_ceiling_contacts_of_this_hour_go_on_and_all_others_are_refus
 
 #[tokio::test]
 async fn the_operator_is_told_once_an_hour_that_a_ceiling_is_reached() {
-    let captured = Captured::default();
-    let _while_this_test_runs = captured.begin(LevelFilter::WARN);
+    let (captured, _while_this_test_runs) = captured(LevelFilter::WARN);
     let app = app(PerMinute { contacts_per_application_per_hour: 1, ..PerMinute::default() });
     assert_eq!(app.token().await.status, 200);
     for _ in 0..3 {

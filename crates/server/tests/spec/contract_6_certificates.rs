@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
+use procura_jose::digest::sha256;
 use procura_protocol::application_auth::{AuthMethods, CertificateSubject, SecondFactor};
 use procura_testkit::clock::BEGINNING;
 use procura_testkit::pki::rcgen::SanType;
-use procura_testkit::pki::{Authority, BEGINS, ENDS, PARTNER_DN, PARTNER_HOST, self_signed, set_window};
+use procura_testkit::pki::{
+    Authority, BEGINS, ENDS, Issued, PARTNER_DN, PARTNER_HOST, self_signed, set_window,
+};
 use procura_testkit::world::{APPLICATION, SECRET, UNTRUSTED};
-use procura_testkit::{TestApp, World};
+use procura_testkit::{Answer, TestApp, World};
 use procura_x509::CertificateProblem;
+use serde_json::{Value, json};
 
 use crate::certificates::{
     Asked, assert_missing, assert_wrong, by_certificates, by_subject, counted, entry, nothing, now,
@@ -349,4 +355,41 @@ async fn a_wrong_certificate_is_a_failed_authentication_of_an_application_that_e
     let failures = app.engine.authentication_failures().take().unwrap();
     assert_eq!((failures.known_application, failures.unknown_application), (1, 2));
     assert!(app.journal.records().is_empty());
+}
+
+/// `cnf` of the access token in an answer (RFC 8705 3.1).
+fn binding(app: &TestApp, answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    app.access_token(answer)["cnf"].clone()
+}
+
+/// The binding to that certificate.
+fn bound_to(issued: &Issued) -> Value {
+    json!({ "x5t#S256": URL_SAFE_NO_PAD.encode(sha256(&issued.der)) })
+}
+
+#[tokio::test]
+async fn tokens_are_bound_to_the_certificate_that_the_application_must_have() {
+    let root = Authority::new("Root");
+    let (leaf, own) = (root.issue(nothing), self_signed(nothing));
+    let app = serving(&registered(by_subject), &[&root]);
+    assert_eq!(binding(&app, &Asked::alone().by(&[&leaf, &root.own]).of(&app).await), bound_to(&leaf));
+    let app = serving(&registered(|registration| by_certificates(registration, &[&own])), &[&root]);
+    assert_eq!(binding(&app, &Asked::alone().by(&[&own]).of(&app).await), bound_to(&own));
+    let app = serving(&registered(with_second_factor), &[&root]);
+    assert_eq!(binding(&app, &Asked::with_secret(SECRET).by(&[&leaf]).of(&app).await), bound_to(&leaf));
+}
+
+#[tokio::test]
+async fn tokens_are_not_bound_where_the_registration_says_so_or_nobody_asks_for_a_certificate() {
+    let root = Authority::new("Root");
+    let leaf = root.issue(nothing);
+    let unbound = registered(|registration| {
+        by_subject(registration);
+        registration.bound_tokens = false;
+    });
+    let app = serving(&unbound, &[&root]);
+    assert_eq!(binding(&app, &Asked::alone().by(&[&leaf]).of(&app).await), Value::Null);
+    let app = serving(&World::default(), &[&root]);
+    assert_eq!(binding(&app, &Asked::with_secret(SECRET).by(&[&leaf]).of(&app).await), Value::Null);
 }

@@ -18,7 +18,7 @@ use crate::support::{asking, asking_as_nobody, contact_path, list, with_form, wi
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -31,13 +31,13 @@ impl Write for Captured {
 }
 
 impl Captured {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
 /// What this thread logs from now on, until the second is dropped.
-fn captured(level: LevelFilter) -> (Captured, impl Sized) {
+pub(crate) fn captured(level: LevelFilter) -> (Captured, impl Sized) {
     let captured = Captured::default();
     let writer = captured.clone();
     // Were there one subscriber alone, a place in the code that another test's thread comes to first would be

@@ -48,7 +48,7 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             streams: 64,
             write_stalled: Duration::from_secs(10),
-            handshakes: 1_000,
+            handshakes: 4_000,
             handshake_time: Duration::from_secs(10),
         }
     }

@@ -1,4 +1,4 @@
-//! TLS of the listeners: 1.3, and 1.2 with what has no known weakness (RFC 9325; FAPI 2.0 5.3.2.1).
+//! TLS of the listeners: 1.3, and 1.2 with the suites that RFC 9325 4.2 recommends.
 //!
 //! - `identity` is the server's certificate and key, which can be replaced while connections go on.
 //! - `settings` is what a handshake may agree on, and whether the caller is asked for a certificate.

@@ -32,6 +32,8 @@ pub fn read<'a>(
     let mut certificates = vec![byte_sequence(own)?];
     match only(chain) {
         None => {}
+        // A list without members (RFC 8941 4.2.1), as some proxies write it instead of no field.
+        Some(Ok(list)) if trim(list).is_empty() => {}
         Some(Ok(list)) => {
             for member in list.split(|byte| *byte == b',') {
                 if certificates.len() == MAX_CERTIFICATES {
@@ -93,7 +95,9 @@ mod tests {
 
     #[test]
     fn the_callers_own_comes_first_and_the_chain_after_it() {
-        assert_eq!(told(&[":AQI=:"], &[]), Some(vec![vec![1, 2]]));
+        for no_chain in [&[][..], &[""], &[" \t"]] {
+            assert_eq!(told(&[":AQI=:"], no_chain), Some(vec![vec![1, 2]]), "{no_chain:?}");
+        }
         assert_eq!(
             told(&[" :AQI=: "], &[":Aw==:, \t:BAUG:"]),
             Some(vec![vec![1, 2], vec![3], vec![4, 5, 6]])
@@ -115,9 +119,10 @@ mod tests {
 
     #[test]
     fn what_no_encoder_writes_tells_nothing() {
+        for empty in ["", " "] {
+            assert_eq!(told(&[empty], &[]), None, "{empty:?}");
+        }
         for bad in [
-            "",
-            " ",
             ":",
             "::",
             ": :",

@@ -13,8 +13,8 @@ use super::certificates::{AnyCertificate, ProxyCertificate};
 use super::identity::Identity;
 use crate::connection::Security;
 
-/// What may be agreed on, best first. TLS 1.2 only with ECDHE and AES-GCM: FAPI 2.0 (5.3.2.1) allows no others
-/// there, and ChaCha20 is among those it does not.
+/// What may be agreed on, best first. TLS 1.2 only with ECDHE and AES-GCM: the four that RFC 9325 4.2 recommends
+/// and the FAPI profiles allow. ChaCha20 is not among them.
 const SUITES: &[SupportedCipherSuite] = &[
     aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384,
     aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,

@@ -287,7 +287,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         path: "limits.handshakes",
         kind: Kind::Whole { min: 1, max: 100_000 },
-        default: Default::Toml("1000"),
+        default: Default::Toml("4000"),
         about: "TLS handshakes at once. Each may hold 64 KiB; more wait their turn.",
     },
     Setting {

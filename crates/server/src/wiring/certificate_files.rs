@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_http::tls::{Identity, Pair};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use zeroize::Zeroizing;
 
@@ -125,16 +125,16 @@ impl Watched {
     }
 }
 
-/// Looks at the files from time to time, and at once at SIGHUP. Never ends.
-pub(super) async fn follow(mut all: Vec<Watched>) {
+/// Looks at the files from time to time, and at once at SIGHUP, which ends nothing from now on. Never ends.
+pub(super) fn follow(all: Vec<Watched>) -> Result<impl Future<Output = ()> + Send, Failure> {
+    let asked = signal(SignalKind::hangup())
+        .map_err(|error| Failure::unavailable(format_args!("SIGHUP can't be heard: {error}")))?;
+    Ok(look_again(all, asked))
+}
+
+async fn look_again(mut all: Vec<Watched>, mut asked: Signal) {
     let mut turn = interval(LOOK_EVERY);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let Ok(mut asked) = signal(SignalKind::hangup()) else {
-        tracing::error!(
-            "SIGHUP can't be heard: certificates are read again when they change, but not when asked"
-        );
-        return;
-    };
     loop {
         let why = tokio::select! {
             _ = turn.tick() => Look::Turn,

@@ -121,7 +121,7 @@ impl Bound {
         upkeep::begin(&mut tasks, &installation, &engine, changed);
         // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
         if installation.purpose == Purpose::Serve && !watched.is_empty() {
-            tasks.spawn(certificate_files::follow(watched));
+            tasks.spawn(certificate_files::follow(watched)?);
         }
         let metrics_address = metrics.map(|(listener, address)| {
             let (engine, wire) = (Arc::clone(&engine), Arc::clone(&surroundings.metrics));

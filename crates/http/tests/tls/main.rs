@@ -7,6 +7,7 @@
 
 mod caller;
 mod certificates;
+mod counts;
 mod drain;
 mod handshake;
 mod host;
@@ -60,6 +61,7 @@ fn told(security: Security, chain: &[impl AsRef<[u8]>]) -> String {
 struct Server {
     address: SocketAddr,
     identity: Arc<Identity>,
+    drain: Drain,
     /// Requests that reached a route.
     asked: Arc<AtomicUsize>,
     /// Lets `/slow` answer.
@@ -87,14 +89,16 @@ impl Server {
         let (asked, go_on, slow) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default(), Arc::default());
         let service = service(&asked, &go_on, &slow);
         let (stop, stopped) = oneshot::channel::<()>();
+        let drain = Drain::new();
+        let drained = drain.clone();
         let task = tokio::spawn(async move {
             let stopped = async {
                 // Dropped by a test that does not stop it: the same.
                 let _ = stopped.await;
             };
-            listener::serve(Listeners::new(vec![listener]), service, limits, Drain::new(), stopped).await
+            listener::serve(Listeners::new(vec![listener]), service, limits, drained, stopped).await
         });
-        Server { address, identity, asked, go_on, slow, stop, task }
+        Server { address, identity, drain, asked, go_on, slow, stop, task }
     }
 
     fn asked(&self) -> usize {

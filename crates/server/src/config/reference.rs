@@ -368,7 +368,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Default::Absent("10.0.0.0/8 192.0.2.1"),
         about: "Addresses and networks of proxies whose Forwarded or X-Forwarded-For is believed, separated by\n\
                 spaces. The rightmost address that is none of them is the caller. Behind a proxy that is not named\n\
-                here all callers count as one.",
+                here all callers count as one. The listener of [proxy] needs none.",
     },
     Setting {
         path: "log.level",

@@ -41,6 +41,8 @@ pub(crate) struct Announced {
     pub(crate) data_dir: PathBuf,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) refused_contacts: Vec<Contact>,
+    /// The CA of its certificates, with TLS.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// A contact that the demo names.
@@ -58,18 +60,31 @@ impl Demo {
 
     /// The same, of a server built for figures.
     pub(crate) fn start_as(workspace: &Workspace, profile: Profile) -> Result<Self, Failure> {
+        Self::throw_away(&workspace.server(profile)?, &[])
+    }
+
+    /// The same, with TLS.
+    pub(crate) fn start_with_tls(workspace: &Workspace) -> Result<Self, Failure> {
+        Self::throw_away(&workspace.server(Profile::Dev)?, &["--tls"])
+    }
+
+    fn throw_away(server: &Path, more: &[&str]) -> Result<Self, Failure> {
         let folder =
             tempfile::Builder::new().prefix("procura-demo-").tempdir().map_err(|error| unusable(&error))?;
-        let mut demo = Self::start_in(folder.path(), &workspace.server(profile)?, 0)?;
+        let mut demo = Self::start_on(folder.path(), server, 0, more)?;
         demo.throw_away = Some(folder);
         Ok(demo)
     }
 
     /// Starts a server in a folder that is there for this user alone; port 0 is a free one.
     pub(crate) fn start_in(folder: &Path, server: &Path, port: u16) -> Result<Self, Failure> {
+        Self::start_on(folder, server, port, &[])
+    }
+
+    fn start_on(folder: &Path, server: &Path, port: u16, more: &[&str]) -> Result<Self, Failure> {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port).to_string();
         let mut command = Tied::command(server);
-        command.args(["demo", "--json", "--listen", &listen, "--data"]).arg(folder.join("data"));
+        command.args(["demo", "--json", "--listen", &listen, "--data"]).arg(folder.join("data")).args(more);
         command.current_dir(folder).stdout(Stdio::piped());
         command.stderr(File::create(log(folder)).map_err(|error| unusable(&error))?);
         let mut server = Tied::spawn("procura demo", &mut command)?;

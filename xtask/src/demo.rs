@@ -41,6 +41,8 @@ pub(crate) struct Announced {
     pub(crate) data_dir: PathBuf,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) refused_contacts: Vec<Contact>,
+    /// The CA of its certificates, with TLS.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// A contact that the demo names.

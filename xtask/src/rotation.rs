@@ -29,7 +29,7 @@ pub(crate) fn check(workspace: &Workspace) -> Verdict {
     }
     let followed = followed(&page(workspace.root())?)?;
     let server = workspace.server(Profile::Dev)?;
-    let demo = Demo::start(workspace)?;
+    let demo = Demo::start_with_tls(workspace)?;
     let script = Script::of(&format!("{}{}", own(&demo, &server), followed.shell))?;
     let said = script.run(demo.folder(), Tied::command("bash"));
     if said.is_err() {
@@ -50,7 +50,11 @@ fn own(demo: &Demo, server: &Path) -> String {
     let announced = demo.announced();
     let (application, api) = (&announced.application_id, &announced.payments_resource_id);
     let contact = announced.contacts.first().map_or("", |contact| &contact.contact_id);
+    let ca = announced.ca_file.clone().unwrap_or_default();
     [
+        format!("export CURL_CA_BUNDLE='{}'", ca.display()),
+        "CA=$CURL_CA_BUNDLE".to_owned(),
+        format!("MTLS_BASE='{}'", announced.base_url),
         format!("procura() {{ '{}' \"$@\"; }}", server.display()),
         format!("DATA='{}'", announced.data_dir.display()),
         format!("BASE='{}'", announced.base_url),
@@ -128,7 +132,7 @@ mod tests {
         Script::of(&followed.shell).unwrap();
         assert!(followed.blocks >= 15, "{}", followed.blocks);
         let reasons: Vec<&str> = followed.left.keys().map(String::as_str).collect();
-        assert_eq!(reasons, ["with TLS"]);
+        assert_eq!(reasons, ["with files of the server"]);
         for command in
             ["secret retire", "certificate retire", "key retire", "key revoke", "key rewrap", "--jwks-uri"]
         {

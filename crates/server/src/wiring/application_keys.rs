@@ -112,7 +112,8 @@ impl HttpsKeys {
     async fn get(&self, uri: &str) -> Result<FetchedKeys, FetchFault> {
         let url = self.checked.url(uri)?;
         let accept = "application/jwk-set+json, application/json";
-        let answer = self.client.get(url).header(ACCEPT, accept).send().await.map_err(fault_of)?;
+        let answer =
+            self.client.get(url).header(ACCEPT, accept).send().await.map_err(|error| fault_of(&error))?;
         if answer.status() != StatusCode::OK {
             return Err(FetchFault::Status(answer.status().as_u16()));
         }
@@ -128,7 +129,7 @@ impl HttpsKeys {
 
     async fn read(&self, mut answer: Response) -> Result<Vec<u8>, FetchFault> {
         let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(fault_of)? {
+        while let Some(piece) = answer.chunk().await.map_err(|error| fault_of(&error))? {
             if body.len() + piece.len() > self.bounds.bytes {
                 return Err(FetchFault::TooLong);
             }
@@ -194,11 +195,11 @@ fn max_age(answer: &Response) -> Option<Duration> {
     })
 }
 
-fn fault_of(error: reqwest::Error) -> FetchFault {
+fn fault_of(error: &reqwest::Error) -> FetchFault {
     if error.is_timeout() {
         return FetchFault::Time;
     }
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(fault) = error.downcast_ref::<FetchFault>() {
             return *fault;

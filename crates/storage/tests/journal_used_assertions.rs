@@ -62,8 +62,8 @@ fn read(disk: &Arc<SimDisk>, since: i64) -> Vec<AssertionUsed> {
 #[test]
 fn what_was_used_since_then_is_read_and_of_before_no_more_than_a_segment() {
     let disk = Arc::new(SimDisk::new(1));
-    assert!(read(&disk, 0).is_empty());
     let mut core = open(&disk);
+    assert!(read(&disk, 0).is_empty());
     (1..=400).for_each(|no| write(&mut core, &disk, no));
     drop(core);
     let segments = Reader::new(Arc::clone(&disk)).segments().unwrap();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use procura_engine::Engine;
 use procura_engine::application_auth::assertion::REPLAY_WINDOW;
 use procura_jose::Random as _;
 use procura_protocol::time::UnixMillis;
@@ -12,11 +13,10 @@ use procura_storage::journal::{
 };
 use procura_storage::keys::Keeper;
 use procura_storage::outbox;
-use procura_store::Clock;
 use procura_store::administration::{Administration as _, ChangeContext, Fact};
+use procura_store::{Clock, Journal, Store};
 
 use super::failure::{journal_failed, key_failed, store_failed, whole};
-use super::server::ThisEngine;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 
@@ -53,7 +53,10 @@ pub(super) async fn with_signer<T>(
 
 /// Lets the engine remember which assertions were used, before it serves: whoever uses one again is refused,
 /// whatever happened in between.
-pub(super) async fn remember_used_assertions(engine: &Arc<ThisEngine>, data: &Path) -> Outcome {
+pub(super) async fn remember_used_assertions<S: Store, J: Journal>(
+    engine: &Arc<Engine<S, J>>,
+    data: &Path,
+) -> Outcome {
     let (engine, reader) = (Arc::clone(engine), Reader::new(Arc::new(RealDisk::new(data))));
     let read = tokio::task::spawn_blocking(move || {
         let now = engine.now().map_err(|error| Failure::unavailable(whole(&error)))?;
@@ -145,3 +148,6 @@ pub(super) fn outbox_failed(error: outbox::OutboxError) -> Failure {
         outbox::OutboxError::Journal(_) => Failure::unavailable(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,3 +241,58 @@ impl Drop for Landing {
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use procura_testkit::clock::FixedClock;
+    use procura_testkit::world::application;
+
+    use super::*;
+
+    /// Hosts that answer when they are let, and how many were asked at once.
+    struct Hosts {
+        gate: Arc<Semaphore>,
+        under_way: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    impl FetchKeys for Hosts {
+        fn fetch(&self, _: Box<str>) -> Fetching {
+            let (gate, under_way) = (Arc::clone(&self.gate), Arc::clone(&self.under_way));
+            self.most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            Box::pin(async move {
+                gate.acquire().await.unwrap().forget();
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                Ok(FetchedKeys { keys: Jwks::default(), max_age: None })
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn eight_hosts_are_asked_at_once_and_the_others_in_turn() {
+        let (gate, under_way, most) = (Arc::new(Semaphore::new(0)), Arc::default(), Arc::default());
+        let mut published = PublishedKeys::new(Arc::new(FixedClock::default()));
+        let hosts = Hosts { gate: Arc::clone(&gate), under_way: Arc::clone(&under_way), most };
+        let most = Arc::clone(&hosts.most);
+        published.set_fetcher(Arc::new(hosts));
+        let published = Arc::new(published);
+        let asked: Vec<_> = (1..=20)
+            .map(|no| {
+                let published = Arc::clone(&published);
+                let application = application(no, &format!("app_{no}"), "", true);
+                tokio::spawn(async move { published.of(&application, "https://x.example", None).await })
+            })
+            .collect();
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(under_way.load(Ordering::SeqCst), AT_ONCE);
+        gate.add_permits(20);
+        for keys in asked {
+            assert!(keys.await.unwrap().is_some());
+        }
+        assert_eq!((most.load(Ordering::SeqCst), under_way.load(Ordering::SeqCst)), (AT_ONCE, 0));
+    }
+}

@@ -4,7 +4,9 @@
 //! * [`proxy`]: nginx and Caddy, started and stopped.
 //! * [`upstream`]: the resource behind the proxy, which writes down what reaches it.
 //! * [`cases`]: what is asked, and what must come of it.
+//! * [`bound`]: the same for tokens that are bound to a certificate, behind nginx with TLS.
 
+mod bound;
 mod cases;
 mod proxy;
 mod upstream;
@@ -23,6 +25,7 @@ use crate::procura::{ISSUER, Procura, Server};
 use crate::steps::{Failure, Verdict, now};
 use crate::wire::{Caller, basic};
 use crate::workspace::{Profile, Workspace};
+use bound::Bound;
 use cases::{APPLICATION, CONTACT, Case, Expect, Tokens};
 use proxy::{Kind, Proxy};
 use upstream::Upstream;
@@ -48,14 +51,19 @@ fn behind(workspace: &Workspace, kind: Kind) -> Verdict {
     let program = kind.program(workspace)?;
     let folder = tempfile::Builder::new().prefix("procura-forward-auth-").tempdir();
     let folder = folder.map_err(|error| Failure::wrong(format!("no throw-away folder: {error}")))?;
-    let procura = Procura::init(&workspace.server(Profile::Dev)?, folder.path())?;
+    let (bound, listener) = match kind {
+        Kind::Nginx => Bound::prepare(folder.path()).map(|(bound, listener)| (Some(bound), listener))?,
+        Kind::Caddy => (None, String::new()),
+    };
+    let procura = Procura::init_with(&workspace.server(Profile::Dev)?, folder.path(), &listener)?;
     let secrets = fill(workspace, &procura, folder.path())?;
+    bound.as_ref().map_or(Ok(()), |bound| bound.fill(&procura))?;
     let (server, upstream) = (procura.serve(None)?, Upstream::start()?);
-    let proxy =
-        Proxy::start(workspace, (kind, &program), folder.path(), (server.address(), upstream.address()))?;
+    let between = (server.address(), upstream.address());
+    let proxy = Proxy::start(workspace, (kind, &program), (folder.path(), bound.as_ref()), between)?;
     let mut run =
         Run { proxy: proxy.address(), server: server.address(), upstream, secrets, passed: 0, wrong: 0 };
-    let checked = run.all(server);
+    let checked = run.all(server, bound.as_ref().zip(proxy.with_tls()));
     if checked.is_err() || run.wrong > 0 {
         println!("the proxy's last words:\n{}", process::tail(&proxy.log(), 20));
         println!("the server's last words:\n{}", process::tail(&procura.log(), 20));
@@ -111,7 +119,7 @@ struct Run {
 }
 
 impl Run {
-    fn all(&mut self, server: Server) -> Result<(), Failure> {
+    fn all(&mut self, server: Server, bound: Option<(&Bound, SocketAddr)>) -> Result<(), Failure> {
         let tokens = self.tokens()?;
         for case in cases::through_the_proxy(&tokens) {
             self.check(&case)?;
@@ -121,6 +129,9 @@ impl Run {
         for (name, request, status) in cases::asked_directly(&tokens, (&credentials.0, &credentials.1)) {
             let (answered, _) = exchange(self.server, &request)?;
             self.tell(&name, right(answered == status, || format!("{answered} instead of {status}")));
+        }
+        if let Some((bound, nginx)) = bound {
+            bound.check(self, nginx)?;
         }
         self.revoke(&tokens)?;
         server.stop()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::bound::Bound;
 use super::documented;
 use crate::process::{self, Tied};
 use crate::steps::{Failure, now};
@@ -45,6 +46,8 @@ impl Kind {
 /// A running proxy; it goes when this is dropped.
 pub(super) struct Proxy {
     address: SocketAddr,
+    /// Where it ends TLS and asks callers for certificates, if it does.
+    with_tls: Option<SocketAddr>,
     log: PathBuf,
     #[expect(dead_code, reason = "runs for as long as it is here")]
     process: Tied,
@@ -55,7 +58,7 @@ impl Proxy {
     pub(super) fn start(
         workspace: &Workspace,
         (kind, program): (Kind, &Path),
-        folder: &Path,
+        (folder, bound): (&Path, Option<&Bound>),
         (server, upstream): (SocketAddr, SocketAddr),
     ) -> Result<Self, Failure> {
         let failed =
@@ -74,6 +77,12 @@ impl Proxy {
             }
             site = site.replace(documented, &here);
         }
+        let with_tls = bound.map(|bound| free_address().map(|free| (bound.site(free), free)));
+        let with_tls = with_tls.transpose().map_err(failed)?.map(|(asks, free)| {
+            let plain = format!("listen {address};\n");
+            site = site.replace(&plain, &format!("{plain}    {asks}"));
+            free
+        });
         let folder = folder.join(kind.name());
         fs::create_dir(&folder).map_err(failed)?;
         let (log, config) = (folder.join("proxy.log"), folder.join("proxy.conf"));
@@ -101,11 +110,15 @@ impl Proxy {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self { address, log, process })
+        Ok(Self { address, with_tls, log, process })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn with_tls(&self) -> Option<SocketAddr> {
+        self.with_tls
     }
 
     pub(super) fn log(&self) -> PathBuf {
@@ -125,6 +138,6 @@ fn around_nginx(site: &str) -> String {
 }
 
 /// An address that nobody has at the moment.
-fn free_address() -> std::io::Result<SocketAddr> {
+pub(super) fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }

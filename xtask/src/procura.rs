@@ -178,7 +178,7 @@ pub(crate) fn on_cores(program: &Path, cores: Option<&str>) -> Command {
     }
 }
 
-/// Reads the line with `base_url` that a server prints once it is ready.
+/// Reads the line that a server prints once it is ready: where it listens without TLS.
 pub(crate) fn announced(process: &mut Tied) -> Result<SocketAddr, String> {
     address_of(&ready(process)?)
 }
@@ -207,9 +207,11 @@ fn listeners(told: &Value) -> Vec<(String, SocketAddr)> {
 }
 
 fn address_of(value: &Value) -> Result<SocketAddr, String> {
-    let base_url = value["base_url"].as_str().unwrap_or_default();
-    let address = base_url.strip_prefix("http://").and_then(|address| address.parse().ok());
-    address.ok_or_else(|| format!("is at {base_url:?}, which is no address"))
+    let listeners = value["listeners"].as_array().into_iter().flatten();
+    let mut urls = [&value["base_url"]].into_iter().chain(listeners.map(|listener| &listener["at"]));
+    // The plain one is meant, where there are others.
+    let address = urls.find_map(|url| url.as_str()?.strip_prefix("http://")?.parse().ok());
+    address.ok_or_else(|| format!("is at {}, which is no address", value["base_url"]))
 }
 
 fn unusable(folder: &Path, error: &std::io::Error) -> Failure {

@@ -60,7 +60,10 @@ impl Installed {
         let (certificate, key, authority) = (file("server.pem"), file("server.key"), file("ca.pem"));
         let more = format!(
             "\n[tls]\nlisten = \"127.0.0.1:0\"\ncertificate_file = \"{certificate}\"\nkey_file = \"{key}\"\n\
-             \n[mutual_tls]\nlisten = \"127.0.0.1:0\"\nclient_ca_file = \"{authority}\"\n"
+             \n[mutual_tls]\nlisten = \"127.0.0.1:0\"\nbase_url = \"https://mtls.bench.example\"\n\
+             certificate_file = \"{certificate}\"\nkey_file = \"{key}\"\nclient_ca_file = \"{authority}\"\n\
+             \n[limits]\nrequests_per_address_per_minute = 0\nrequests_per_application_per_minute = 0\n\
+             contacts_per_application_per_hour = 0\nfailed_proofs_per_address_per_minute = 60\n"
         );
         let store = Store::make_with(bench, "tls", Size::USUAL, &more)?;
         store.procura.call(&[

@@ -50,7 +50,7 @@ impl Bound {
             write_secret(&bound.key(name), &key).map_err(|why| failed(&why))?;
         }
         let listener = format!(
-            "\n[mutual_tls]\nlisten = \"{}\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\n",
+            "\n[mutual_tls]\nlisten = \"{0}\"\nbase_url = \"https://{0}\"\ncertificate_file = \"{1}\"\nkey_file = \"{2}\"\n",
             bound.listen,
             bound.certificate("server").display(),
             bound.key("server").display(),

@@ -27,6 +27,7 @@ mod forward_auth;
 mod fuzz;
 mod layers;
 mod pages;
+mod paste;
 mod process;
 mod procura;
 mod rotation;
@@ -95,6 +96,8 @@ enum Act {
     ForwardAuth,
     /// Ask for tokens by mutual TLS and by assertion as partners in other languages do
     Partners,
+    /// Paste the commands that the demo prints for each way to authenticate
+    Paste,
     /// Replace every credential and key as docs/operations/rotation.md does
     Rotation,
     /// Compare the time that refusals take, statistically
@@ -190,6 +193,7 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             say(foreign::partner_node(&workspace))?;
             say(foreign::partner_go(&workspace))?;
         }
+        Act::Paste => say(paste::check(&workspace))?,
         Act::Rotation => say(rotation::check(&workspace))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
         Act::Bench { directory, guard, tls, json, tokens, short } => {

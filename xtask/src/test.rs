@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::process::{run, run_and_keep};
 use crate::steps::{Failure, Steps, Verdict};
 use crate::workspace::{Profile, Workspace};
-use crate::{contract, crash, deny, foreign, forward_auth, layers, rotation, story, timing, tools};
+use crate::{contract, crash, deny, foreign, forward_auth, layers, paste, rotation, story, timing, tools};
 
 /// How much of it to run.
 pub(crate) struct Options {
@@ -37,6 +37,7 @@ pub(crate) fn run_all(workspace: &Workspace, options: &Options) -> ExitCode {
     with_server("kill under load", &|| crash::run(workspace, KILLS));
     with_server("timing of refusals", &|| timing::run(workspace, true));
     with_server("the README's story", &|| story::check(workspace));
+    with_server("the demo's commands, pasted", &|| paste::check(workspace));
     with_server("rotation, as its page does it", &|| rotation::check(workspace));
     with_server("verify in Python", &|| foreign::python(workspace));
     with_server("verify in Node.js", &|| foreign::node(workspace));

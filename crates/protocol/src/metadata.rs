@@ -12,6 +12,9 @@ use crate::scope::OPENID;
 const METHODS: [AuthMethod; 3] =
     [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::PrivateKeyJwt];
 
+/// Beside those, on a server that asks for certificates.
+const BY_CERTIFICATE: [AuthMethod; 2] = [AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth];
+
 /// The document at [`paths::METADATA`]. Members that the RFC defaults to something this server does not
 /// do are stated as empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +109,16 @@ impl Metadata {
             introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
             revocation_endpoint: format!("{base}{}", paths::REVOKE),
         };
+        let with = |mut methods: Vec<String>| {
+            methods.extend(BY_CERTIFICATE.map(|method| method.name().to_owned()));
+            methods
+        };
         Metadata {
+            token_endpoint_auth_methods_supported: with(self.token_endpoint_auth_methods_supported),
+            introspection_endpoint_auth_methods_supported: with(
+                self.introspection_endpoint_auth_methods_supported,
+            ),
+            revocation_endpoint_auth_methods_supported: with(self.revocation_endpoint_auth_methods_supported),
             mtls_endpoint_aliases: Some(aliases),
             tls_client_certificate_bound_access_tokens: true,
             ..self
@@ -155,6 +167,11 @@ mod tests {
             serde_json::to_value(plain.clone().with_mutual_tls("https://mtls.procura.example")).unwrap();
         let mut expected = serde_json::to_value(plain).unwrap();
         expected["tls_client_certificate_bound_access_tokens"] = true.into();
+        for endpoint in ["token", "introspection", "revocation"] {
+            let methods = &mut expected[format!("{endpoint}_endpoint_auth_methods_supported")];
+            let methods = methods.as_array_mut().unwrap();
+            methods.extend(["tls_client_auth", "self_signed_tls_client_auth"].map(Into::into));
+        }
         expected["mtls_endpoint_aliases"] = serde_json::json!({
             "contact_token_endpoint": "https://mtls.procura.example/token/{contact_id}",
             "introspection_endpoint": "https://mtls.procura.example/introspect",

@@ -21,7 +21,7 @@ async function main() {
   const jwks = await send(stranger, `${demo.base_url}/jwks`);
   const keys = createLocalJWKSet(JSON.parse(jwks.body));
   await byCertificate(demo, keys, stranger);
-  if (demo.assertion) await byAssertion(demo, keys, stranger);
+  if (demo.private_key_jwt) await byAssertion(demo, keys, stranger);
   else console.log("skipped assertions: the demo has no application that signs");
   console.log(`${checks} checks passed`);
 }
@@ -105,7 +105,7 @@ function formOf(application, signed) {
 // endregion assertion
 
 async function byAssertion(demo, keys, partner) {
-  const { application_id: application, contact_id: contact, key_file: file, kid } = demo.assertion;
+  const { application_id: application, contact_id: contact, key_file: file, kid } = demo.private_key_jwt;
   const key = createPrivateKey(await readFile(file));
   const url = `${demo.base_url}/token/${contact}`;
   const ask = (signed) => send(partner, url, { form: formOf(application, signed) });

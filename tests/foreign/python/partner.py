@@ -27,7 +27,7 @@ def main():
         demo = json.load(file)
     keys = jwt.PyJWKSet.from_dict(session(demo).get(demo["base_url"] + "/jwks", timeout=TIMEOUT).json())
     by_certificate(demo, keys)
-    if "assertion" in demo:
+    if "private_key_jwt" in demo:
         by_assertion(demo, keys)
     else:
         print("skipped assertions: the demo has no application that signs")
@@ -99,7 +99,7 @@ def form_of(application_id, signed):
 
 
 def by_assertion(demo, keys):
-    told = demo["assertion"]
+    told = demo["private_key_jwt"]
     base_url, application, contact = demo["base_url"], told["application_id"], told["contact_id"]
     with open(told["key_file"], "rb") as file:
         key = file.read()

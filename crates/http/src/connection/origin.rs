@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::Request;
 use http::header::HOST;
+use procura_guard::PeerCertificate;
 use procura_protocol::client_cert;
 
 /// The address at the other end of the connection that a request came by; an extension of the request.
@@ -36,24 +37,29 @@ pub enum Security {
 /// of an unknown issuer or not even X.509 beyond the key. At most
 /// [`client_cert::MAX_CERTIFICATES`] of them with [`client_cert::MAX_BYTES`] bytes together.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientCertificate(Arc<[Box<[u8]>]>);
+pub struct ClientCertificate {
+    chain: Arc<[Box<[u8]>]>,
+    /// Of the first, hashed once for the connection; tokens may be bound to it.
+    own: PeerCertificate,
+}
 
 impl ClientCertificate {
     /// From DER, the caller's own first; `None` without any, and for more than the bounds allow.
     pub fn new(chain: Vec<Box<[u8]>>) -> Option<ClientCertificate> {
-        (!chain.is_empty() && client_cert::is_within_bounds(&chain)).then(|| ClientCertificate(chain.into()))
+        let own = PeerCertificate::of_der(chain.first()?);
+        client_cert::is_within_bounds(&chain).then(|| ClientCertificate { chain: chain.into(), own })
     }
 
     /// Each certificate as DER, the caller's own first; never empty.
     pub fn chain(&self) -> &[Box<[u8]>] {
-        &self.0
+        &self.chain
     }
 }
 
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Certificates name people; a log has no use for them.
-        write!(f, "ClientCertificate({} in chain)", self.0.len())
+        write!(f, "ClientCertificate({} in chain)", self.chain.len())
     }
 }
 
@@ -86,6 +92,8 @@ impl Origin {
             extensions.insert(self.security);
         }
         if let Some(certificate) = told.or_else(|| self.certificate.clone()) {
+            // Where guards look for it.
+            extensions.insert(certificate.own);
             extensions.insert(certificate);
         }
     }

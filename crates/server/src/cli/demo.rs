@@ -163,6 +163,8 @@ struct Secrets {
     /// Of the server's own API.
     resource: Zeroizing<String>,
     payments: Zeroizing<String>,
+    /// Of the application that needs a certificate too, with TLS.
+    beside_certificate: Option<Zeroizing<String>>,
 }
 
 /// Puts the sample into the directory and replaces the secrets.
@@ -186,6 +188,10 @@ async fn fill(bound: &Bound, tls: bool) -> Result<Secrets, Failure> {
         application: replaced_secret(bound, Entity::Application, sample::APPLICATION).await?,
         resource: replaced_secret(bound, Entity::Resource, &bound.resource_id()).await?,
         payments: replaced_secret(bound, Entity::Resource, sample::PAYMENTS).await?,
+        beside_certificate: match tls {
+            true => Some(replaced_secret(bound, Entity::Application, proofs::TWO_FACTORS).await?),
+            false => None,
+        },
     })
 }
 
@@ -264,8 +270,8 @@ impl Told {
         told
     }
 
-    /// How partners with a certificate alone ask.
-    fn by_certificate(&self, files: &Files) -> String {
+    /// How partners ask who prove themselves by more than a secret.
+    fn by_more(&self, files: &Files, procura: &str) -> String {
         let ask = |certificate: &Path, application, contact| {
             format!(
                 "curl -sS --cacert {ca} --cert {certificate} --key {key} -d client_id={application} \
@@ -276,9 +282,22 @@ impl Told {
                 base = self.base_url,
             )
         };
+        let (ca, certificate) = (files.ca().display().to_string(), files.partner());
         format!(
             "A token for {contact}, by a certificate alone that the demo's CA issued:\n\n  {by_authority}\n\n\
-             The same by a certificate that nobody issued, and that is registered itself:\n\n  {self_signed}\n\n",
+             The same by a certificate that nobody issued, and that is registered itself:\n\n  {self_signed}\n\n\
+             By a secret and a certificate together, neither of which is enough:\n\n  \
+             curl -sS --cacert {ca} --cert {certificate} --key {key} -u {two}:{secret} -X POST {base}/token/{contact}\n\n\
+             By an assertion that the program signs for this one request:\n\n  \
+             {procura} token {contact} --issuer {issuer} --application {signing} --assertion-key {signing_key} --ca {ca}\n\n",
+            certificate = certificate.display(),
+            key = Files::key_of(&certificate).display(),
+            two = proofs::TWO_FACTORS,
+            secret = self.secrets.beside_certificate.as_ref().map_or("", |secret| secret.as_str()),
+            base = self.base_url,
+            issuer = self.issuer,
+            signing = proofs::SIGNING,
+            signing_key = files.signing().display(),
             contact = sample::OF_BY_CERTIFICATE,
             by_authority = ask(&files.partner(), sample::BY_CERTIFICATE, sample::OF_BY_CERTIFICATE),
             self_signed = ask(&files.self_signed(), proofs::SELF_SIGNED, proofs::CONTACT),
@@ -304,6 +323,8 @@ impl Told {
             "Procura demo at {base}\n\n\
              A token for contact {first}, who may act for three companies:\n\n  \
              {curl} -u {application}:{secret} -X POST {base}/token/{first}\n\n\
+             The same with the secret in the form:\n\n  \
+             {curl} -d client_id={application} -d client_secret={secret} {base}/token/{first}\n\n\
              The keys that verify it:\n\n  \
              {curl} {base}/jwks\n\n\
              The same as a partner's program does it, through the SDK:\n\n  \
@@ -321,7 +342,7 @@ impl Told {
             payments_secret = *self.secrets.payments,
         );
         if let Some(files) = &files {
-            text.push_str(&self.by_certificate(files));
+            text.push_str(&self.by_more(files, &procura));
         }
         text.push_str("Contacts that get a token:\n\n");
         for allowed in sample::ALLOWED {

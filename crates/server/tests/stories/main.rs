@@ -8,3 +8,4 @@ mod stolen;
 #[path = "../cli/support.rs"]
 mod support;
 mod town;
+mod used_assertion;

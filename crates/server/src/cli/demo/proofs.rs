@@ -14,7 +14,7 @@ use procura_store::records::CredentialNo;
 use procura_x509::Certificate;
 
 use super::super::credential::public_key;
-use super::certificates::Files;
+use super::certificates::{Files, PARTNER};
 use crate::exit::Failure;
 use crate::wiring::{self, Bound};
 
@@ -24,17 +24,24 @@ pub(super) const SELF_SIGNED: &str = "app_h4wz6rpe";
 /// The program that signs assertions.
 pub(super) const SIGNING: &str = "app_q8vn5ckt";
 
-/// A contact that both can act for, and the client through which they can.
+/// The program that needs a certificate of the demo's CA beside its secret.
+pub(super) const TWO_FACTORS: &str = "app_z2gd7mfu";
+
+/// A contact that all of them can act for, and the client through which they can.
 pub(super) const CONTACT: &str = "CON2001";
 const CLIENT: &str = "CLI1001";
 
-/// Both applications, then the trusts in them; the client must stand before them.
+/// The applications, then the trusts in them; the client must stand before them.
 pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
+    let subject = format!("CN={PARTNER}");
+    let by_name = [("certificate", "required"), ("certificate_subject_dn", subject.as_str())];
+    let nothing: &[(&'static str, &str)] = &[];
     let programs = [
-        (SELF_SIGNED, "Ledgerlark archive", "self_signed_tls_client_auth"),
-        (SIGNING, "Ledgerlark batch", "private_key_jwt"),
+        (SELF_SIGNED, "Ledgerlark archive", "self_signed_tls_client_auth", nothing),
+        (SIGNING, "Ledgerlark batch", "private_key_jwt", nothing),
+        (TWO_FACTORS, "Ledgerlark treasury", "client_secret_basic", &by_name[..]),
     ];
-    let applications = programs.iter().map(|(id, name, methods)| {
+    let applications = programs.iter().map(|(id, name, methods, more)| {
         let pairs = [
             ("application_id", *id),
             ("name", *name),
@@ -42,9 +49,9 @@ pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
             ("status", "active"),
             ("auth_methods", *methods),
         ];
-        Row::read(Entity::Application, pairs)
+        Row::read(Entity::Application, pairs.into_iter().chain(more.iter().copied()))
     });
-    let trusts = programs.iter().map(|(id, _, _)| {
+    let trusts = programs.iter().map(|(id, ..)| {
         let pairs = [
             ("client_id", CLIENT),
             ("application_id", *id),
@@ -100,6 +107,6 @@ mod tests {
         for row in &rows {
             row.applied_to(None).unwrap();
         }
-        assert_eq!(rows.len(), 4);
+        assert_eq!(rows.len(), 6);
     }
 }

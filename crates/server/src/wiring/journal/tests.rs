@@ -56,6 +56,7 @@ impl Lives {
 
 fn settings() -> EngineSettings {
     EngineSettings {
+        limits: procura_engine::limits::PerMinute::default(),
         issuer: ISSUER.into(),
         lifetime: 3_600,
         longest_lifetime: 3_600,
@@ -71,7 +72,7 @@ fn settings() -> EngineSettings {
 async fn proves(engine: &Engine<MemoryStore, DiskJournal>, assertion: &str) -> bool {
     let presented = Presented::Assertion { id: None, assertion: Secret::from(assertion.to_owned()) };
     let endpoint = paths::TOKEN_FOR_CONTACT;
-    let evidence = Evidence { presented, certificates: &[], endpoint, path: endpoint };
+    let evidence = Evidence { presented, certificates: &[], endpoint, path: endpoint, from: None };
     match engine.authenticate_application(&evidence).await.unwrap() {
         Ok(_) => true,
         Err(reason) => {

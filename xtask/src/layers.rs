@@ -144,11 +144,16 @@ const KEPT: &[Kept] = &[
     },
     Kept { library: "hyper", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
     Kept { library: "hyper-util", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
-    Kept { library: "rustls", by: &["procura-http"], why: "only the listeners end TLS", tests_too: false },
+    Kept {
+        library: "rustls",
+        by: &["procura-http", "procura-floor"],
+        why: "only the listeners end TLS, and what they are measured against",
+        tests_too: false,
+    },
     Kept {
         library: "tokio-rustls",
-        by: &["procura-http"],
-        why: "only the listeners end TLS",
+        by: &["procura-http", "procura-floor"],
+        why: "only the listeners end TLS, and what they are measured against",
         tests_too: false,
     },
     Kept {

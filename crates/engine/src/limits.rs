@@ -49,6 +49,11 @@ impl Limit {
     pub const ALL: [Limit; 5] =
         [Limit::Address, Limit::FailedProofs, Limit::Application, Limit::Contacts, Limit::Revocations];
 
+    /// Whether it is of an address, and not of an application that has proved who it is.
+    pub fn is_of_address(self) -> bool {
+        matches!(self, Limit::Address | Limit::FailedProofs)
+    }
+
     /// Its name in metrics and logs.
     pub fn name(self) -> &'static str {
         match self {

@@ -18,6 +18,7 @@ use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_store::records::RandomId;
 
 use crate::connection::BodyError;
+use crate::front::OfAddress;
 
 /// Names the journal record of an answer, for `procura audit explain`.
 pub const REFERENCE: HeaderName = HeaderName::from_static("procura-reference");
@@ -106,6 +107,9 @@ pub(crate) fn too_many(reached: LimitReached) -> Response {
     tracing::debug!(limit = reached.limit.name(), "answered 429");
     let mut response = empty(StatusCode::TOO_MANY_REQUESTS);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(reached.retry_after));
+    if reached.limit.is_of_address() {
+        response.extensions_mut().insert(OfAddress);
+    }
     response
 }
 

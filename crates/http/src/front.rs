@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use pin_project_lite::pin_project;
 use procura_engine::Engine;
 use procura_engine::limits::{Address, LimitReached};
 use procura_store::{Journal, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 use tower::Service;
 
 use crate::answer::{self, REFERENCE};
@@ -59,7 +62,18 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// Who is told of answers.
     pub observer: Option<Arc<dyn Observer>>,
+    /// For how long an answer is held back from an address that is beyond a limit. Whoever tries on without a
+    /// pause is slowed down by that, and takes nothing from others. Never from an application: nobody could be
+    /// kept out by it.
+    pub hold: Duration,
 }
+
+/// Answers that are held back at a time. Beyond it they leave at once and end their connection.
+const HELD: usize = 1024;
+
+/// Among the extensions of an answer: it is for an address that is beyond a limit.
+#[derive(Clone, Copy)]
+pub(crate) struct OfAddress;
 
 /// A service behind the front.
 pub struct Front<R, S, J> {
@@ -70,12 +84,14 @@ pub struct Front<R, S, J> {
 struct Shared<S, J> {
     engine: Arc<Engine<S, J>>,
     surroundings: Surroundings,
+    places: Arc<Semaphore>,
 }
 
 impl<R, S: Store, J: Journal> Front<R, S, J> {
     /// Before those routes, with the limits of that engine.
     pub fn new(routes: R, engine: Arc<Engine<S, J>>, surroundings: Surroundings) -> Front<R, S, J> {
-        Front { routes, shared: Arc::new(Shared { engine, surroundings }) }
+        let places = Arc::new(Semaphore::new(HELD));
+        Front { routes, shared: Arc::new(Shared { engine, surroundings, places }) }
     }
 }
 
@@ -179,6 +195,40 @@ pin_project! {
     enum Answer<F> {
         Routes { #[pin] future: F },
         Refused { reached: LimitReached },
+        Held { held: Box<Held> },
+    }
+}
+
+/// An answer that leaves when its time has come.
+struct Held {
+    until: Pin<Box<Sleep>>,
+    response: Option<Response>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// When an answer leaves.
+enum Leaves {
+    Now { response: Response },
+    Later { held: Box<Held> },
+}
+
+impl<S, J> Shared<S, J> {
+    /// Holds an answer back if that is to be.
+    fn hold(&self, mut response: Response) -> Leaves {
+        let hold = self.surroundings.hold;
+        if response.extensions().get::<OfAddress>().is_none() || hold.is_zero() {
+            return Leaves::Now { response };
+        }
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => {
+                let until = Box::pin(sleep(hold));
+                Leaves::Later { held: Box::new(Held { until, response: Some(response), _place: place }) }
+            }
+            Err(_) => {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                Leaves::Now { response }
+            }
+        }
     }
 }
 
@@ -188,16 +238,27 @@ where
 {
     type Output = Result<Response, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let response = match this.answer.project() {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.as_mut().project();
+        let response = match this.answer.as_mut().project() {
             AnswerProjection::Routes { future } => match ready!(future.poll(cx)) {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
             AnswerProjection::Refused { reached } => answer::too_many(*reached),
+            AnswerProjection::Held { held } => {
+                ready!(held.until.as_mut().poll(cx));
+                return Poll::Ready(Ok(held.response.take().unwrap_or_default()));
+            }
         };
         this.shared.answered(this.asked, &response);
-        Poll::Ready(Ok(response))
+        match this.shared.hold(response) {
+            Leaves::Now { response } => Poll::Ready(Ok(response)),
+            Leaves::Later { held } => {
+                this.answer.set(Answer::Held { held });
+                // The timer has to know who waits for it.
+                self.poll(cx)
+            }
+        }
     }
 }

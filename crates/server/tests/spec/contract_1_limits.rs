@@ -99,6 +99,20 @@ async fn an_address_beyond_its_limit_is_refused_before_its_body_is_read_and_no_o
     assert_too_many(&app.send(from(HERE, right())).await, "20");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_address_beyond_its_limit_waits_for_the_answer_and_an_application_does_not() {
+    let limits =
+        PerMinute { failed_proofs_per_address: 1, requests_per_application: 1, ..PerMinute::default() };
+    let mut app = app(limits);
+    app.surroundings.hold = Duration::from_secs(1);
+    let within = |millis, request| tokio::time::timeout(Duration::from_millis(millis), app.send(request));
+    assert_eq!(within(1, from(HERE, wrong())).await.unwrap().status, 401);
+    within(999, from(HERE, wrong())).await.unwrap_err();
+    assert_too_many(&within(1_001, from(HERE, right())).await.unwrap(), "60");
+    assert_eq!(within(1, from(THERE, right())).await.unwrap().status, 200);
+    assert_too_many(&within(1, from(THERE, right())).await.unwrap(), "60");
+}
+
 #[tokio::test]
 async fn whatever_an_address_asks_for_counts_but_health_and_forward_auth() {
     let app = app(PerMinute { requests_per_address: 4, ..PerMinute::default() });

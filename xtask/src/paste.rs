@@ -4,15 +4,16 @@
 //! shows and that does not work fails here, and so does one that it stops showing.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::process::{Tied, ask};
+use crate::process::Tied;
 use crate::steps::{Failure, Verdict};
+use crate::tools;
 use crate::workspace::{Profile, Workspace};
 
 /// The last line that the demo prints.
@@ -32,9 +33,7 @@ const WAYS: [(&str, &[&str]); 7] = [
 
 /// Starts the demo as a person does, and pastes.
 pub(crate) fn check(workspace: &Workspace) -> Verdict {
-    if ask(Command::new("curl").arg("--version")).is_none() {
-        return Err(Failure::missing("no curl", "apt-get install curl"));
-    }
+    tools::shell_program("curl")?;
     let server = workspace.server(Profile::Dev)?;
     let mut command = Tied::command(&server);
     command.args(["demo", "--tls", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::demo::Demo;
-use crate::process::{Tied, ask};
+use crate::process::Tied;
 use crate::steps::{Failure, Verdict};
 use crate::story::Script;
+use crate::tools;
 use crate::workspace::{Profile, Workspace};
 
 const PAGE: &str = "docs/operations/rotation.md";
@@ -21,12 +21,7 @@ const OWN: &str = "not run, because the check has its own";
 
 /// Starts a demo, which has everything that the page speaks of, and follows the page.
 pub(crate) fn check(workspace: &Workspace) -> Verdict {
-    for program in ["bash", "curl", "openssl"] {
-        let version = if program == "openssl" { "version" } else { "--version" };
-        if ask(Command::new(program).arg(version)).is_none() {
-            return Err(Failure::missing(format!("no {program}"), format!("apt-get install {program}")));
-        }
-    }
+    ["bash", "curl", "openssl"].into_iter().try_for_each(tools::shell_program)?;
     let followed = followed(&page(workspace.root())?)?;
     let server = workspace.server(Profile::Dev)?;
     let demo = Demo::start_with_tls(workspace)?;

@@ -10,8 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::example::{self, Example, Programs};
-use crate::process::{Tied, ask, tail};
+use crate::process::{Tied, tail};
 use crate::steps::{Failure, Verdict};
+use crate::tools;
 use crate::workspace::{Profile, Workspace};
 
 /// The section of the README.
@@ -30,11 +31,7 @@ pub(crate) fn commands(workspace: &Workspace) -> Result<String, Failure> {
 
 /// Starts a demo and an example of its own on free ports, and runs the commands against them.
 pub(crate) fn check(workspace: &Workspace) -> Verdict {
-    for (program, package) in [("bash", "bash"), ("curl", "curl")] {
-        if ask(Command::new(program).arg("--version")).is_none() {
-            return Err(Failure::missing(format!("no {program}"), format!("apt-get install {package}")));
-        }
-    }
+    ["bash", "curl"].into_iter().try_for_each(tools::shell_program)?;
     let script = Script::of(&commands(workspace)?)?;
     let programs = Programs::build(workspace, Profile::Dev)?;
     let root =

@@ -164,11 +164,24 @@ pub(crate) fn taskset() -> Result<(), Failure> {
         .ok_or_else(|| Failure::missing("no taskset", apt_command(&["util-linux"])))
 }
 
+/// Something that the commands of our pages call, and that Debian has a package of the same name for.
+pub(crate) fn shell_program(name: &str) -> Result<(), Failure> {
+    // The one that knows no dashes.
+    let version = if name == "openssl" { "version" } else { "--version" };
+    match process::ask(Command::new(name).arg(version)) {
+        Some(_) => Ok(()),
+        None => Err(Failure::missing(format!("no {name}"), format!("apt-get install {name}"))),
+    }
+}
+
 fn install_system() -> Result<(), Failure> {
     let wanted: &[(bool, &[&str])] = &[
         (system_python().is_err(), &["python3", "python3-venv"]),
         (system_node().is_err(), &["nodejs", "npm"]),
         (postgres().is_err(), &["postgresql"]),
+        (shell_program("bash").is_err(), &["bash"]),
+        (shell_program("curl").is_err(), &["curl", "ca-certificates"]),
+        (shell_program("openssl").is_err(), &["openssl"]),
     ];
     let packages: Vec<&str> =
         wanted.iter().filter(|(missing, _)| *missing).flat_map(|(_, names)| names.iter().copied()).collect();

@@ -151,6 +151,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
                 let bound_to = certificate.filter(|_| application.registration.bound_tokens);
                 Ok(Ok(AuthenticatedApplication { application, directory, bound_to }))
             }
+            // What it brought was right.
+            Err((_, reason @ NotAuthenticated::LimitReached(_))) => Ok(Err(reason)),
             Err(failed) => Ok(Err(self.proof_failed(evidence, now, failed))),
         }
     }

@@ -152,6 +152,11 @@ impl Limits {
         self.judge(Limit::Application, self.application.take(no, now))
     }
 
+    /// Whether [`Limits::admit_application`] would admit one. Nothing is taken.
+    pub(crate) fn may_admit_application(&self, no: ApplicationNo, now: Duration) -> Result<(), LimitReached> {
+        self.judge(Limit::Application, self.application.look(no, now))
+    }
+
     /// Takes one revocation of an application.
     pub(crate) fn admit_revocation(&self, no: ApplicationNo, now: Duration) -> Result<(), LimitReached> {
         self.judge(Limit::Revocations, self.revocations.take(no, now))

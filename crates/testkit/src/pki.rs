@@ -145,12 +145,17 @@ impl Authority {
     }
 
     /// A revocation list in PEM that is stale from `next_update` on, in Unix time.
+    pub fn crl(&self, revoked: &[&Issued], next_update: u64) -> String {
+        self.crl_of(revoked, BEGINS, next_update)
+    }
+
+    /// The same, made at `this_update`.
     ///
     /// # Panics
     ///
     /// When it can't be made.
     #[expect(clippy::expect_used, reason = "a test without a list can only stop")]
-    pub fn crl(&self, revoked: &[&Issued], next_update: u64) -> String {
+    pub fn crl_of(&self, revoked: &[&Issued], this_update: u64, next_update: u64) -> String {
         let beginning = rcgen::date_time_ymd(1970, 1, 1);
         let begins = beginning + Duration::from_secs(BEGINS);
         let entry = |revoked: &&Issued| RevokedCertParams {
@@ -160,7 +165,7 @@ impl Authority {
             invalidity_date: None,
         };
         let params = CertificateRevocationListParams {
-            this_update: begins,
+            this_update: beginning + Duration::from_secs(this_update),
             next_update: beginning + Duration::from_secs(next_update),
             crl_number: SerialNumber::from_slice(&[1]),
             issuing_distribution_point: None,

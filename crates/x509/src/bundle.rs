@@ -1,5 +1,6 @@
 //! What an operator configures: authorities and revocation lists.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use procura_protocol::time::UnixSeconds;
@@ -97,17 +98,21 @@ pub struct Crls {
 }
 
 impl Crls {
-    /// Reads PEM: one or more complete lists, version 2, with `nextUpdate`; no delta and no indirect ones.
+    /// Reads PEM: one or more complete lists, version 2, with `nextUpdate`; no delta and no indirect ones. Of
+    /// several lists of one authority the newest decides, wherever it stands.
     pub fn from_pem(pem: &[u8]) -> Result<Crls, InvalidBundle> {
         let ders = sections(pem, SectionKind::Crl)?;
-        let (mut lists, mut next_updates) = (Vec::with_capacity(ders.len()), Vec::with_capacity(ders.len()));
+        let mut read = Vec::with_capacity(ders.len());
         for (at, der) in ders.iter().enumerate() {
             let invalid = InvalidBundle::Crl { no: at + 1 };
             let list = OwnedCertRevocationList::from_der(der).map_err(|_| invalid)?;
-            let next_update = next_update(der).ok_or(invalid)?;
-            lists.push(CertRevocationList::Owned(list));
-            next_updates.push(next_update);
+            let (this_update, next_update) = updates(der).ok_or(invalid)?;
+            read.push((Reverse(this_update), (CertRevocationList::Owned(list), next_update)));
         }
+        // The first list that may answer for a certificate is the only one that is asked: an older one, which
+        // does not know yet what was revoked since, must not come first.
+        read.sort_by_key(|(newest_first, _)| *newest_first);
+        let (lists, next_updates) = read.into_iter().map(|(_, list)| list).unzip();
         Ok(Crls { lists, next_updates })
     }
 
@@ -138,9 +143,11 @@ impl fmt::Debug for Crls {
     }
 }
 
-fn next_update(der: &[u8]) -> Option<UnixSeconds> {
+/// `thisUpdate` and `nextUpdate`.
+fn updates(der: &[u8]) -> Option<(UnixSeconds, UnixSeconds)> {
     let list: CertificateList = CertificateList::from_der(der).ok()?;
-    certificate::seconds(&list.tbs_cert_list.next_update?)
+    let list = list.tbs_cert_list;
+    Some((certificate::seconds(&list.this_update)?, certificate::seconds(&list.next_update?)?))
 }
 
 /// The contents of all sections, all of which must be of this kind.

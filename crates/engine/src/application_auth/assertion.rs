@@ -28,6 +28,7 @@ use procura_store::records::{Application, Registration};
 use procura_store::{Clock, Directory, Journal, Store};
 
 use super::{NotAuthenticated, Proved};
+use crate::limits::LimitReached;
 use crate::{Engine, Unavailable};
 use published::PublishedKeys;
 pub use published::{FetchFault, FetchKeys, FetchedKeys, Fetching};
@@ -64,8 +65,13 @@ impl Assertions {
     }
 }
 
-/// Why an assertion proves nothing, and whether the application that it names is known.
-type Refused = (bool, AssertionFault);
+/// Why an assertion is not taken.
+enum Refused {
+    /// It proves nothing; and whether the application that it names is known.
+    Wrong(bool, AssertionFault),
+    /// It is right, and the application asks too often.
+    Limit(LimitReached),
+}
 
 impl<S: Store, J: Journal> Engine<S, J> {
     /// The application that signed the assertion; or whether the id that it names is known, and why not.
@@ -78,11 +84,12 @@ impl<S: Store, J: Journal> Engine<S, J> {
     ) -> Result<Result<Proved, (bool, NotAuthenticated)>, Unavailable> {
         match self.judge_assertion(directory, (id, assertion), path).await? {
             Ok(proved) => Ok(Ok(proved)),
-            Err((known, fault)) => {
+            Err(Refused::Wrong(known, fault)) => {
                 self.assertions.count(fault);
                 tracing::debug!(cause = fault.name(), "an assertion was refused");
                 Ok(Err((known, NotAuthenticated::Credentials)))
             }
+            Err(Refused::Limit(reached)) => Ok(Err((true, NotAuthenticated::LimitReached(reached)))),
         }
     }
 
@@ -94,19 +101,19 @@ impl<S: Store, J: Journal> Engine<S, J> {
     ) -> Result<Result<Proved, Refused>, Unavailable> {
         let jwt = match read(assertion) {
             Ok(jwt) => jwt,
-            Err(fault) => return Ok(Err((false, fault))),
+            Err(fault) => return Ok(Err(Refused::Wrong(false, fault))),
         };
         let found = directory.application(jwt.named_issuer());
         let application = match found.ok_or(AssertionFault::UnknownApplication) {
             Ok(found) => found,
-            Err(fault) => return Ok(Err((false, fault))),
+            Err(fault) => return Ok(Err(Refused::Wrong(false, fault))),
         };
         if let Err(fault) = admit(application, &jwt, id) {
-            return Ok(Err((true, fault)));
+            return Ok(Err(Refused::Wrong(true, fault)));
         }
         let claims = match self.verify_assertion(application, &jwt).await? {
             Ok(claims) => claims,
-            Err(fault) => return Ok(Err((true, fault))),
+            Err(fault) => return Ok(Err(Refused::Wrong(true, fault))),
         };
         // To verify may have taken seconds, when keys had to be fetched.
         let now = self.now()?;
@@ -117,12 +124,17 @@ impl<S: Store, J: Journal> Engine<S, J> {
             lifetime: self.settings.assertion_lifetime,
         };
         if let Err(fault) = claims.check(&terms) {
-            return Ok(Err((true, fault)));
+            return Ok(Err(Refused::Wrong(true, fault)));
+        }
+        // What is over the limit is neither written nor lost. Only a look: whoever sends somebody's assertion
+        // again must not take anything from them.
+        if let Err(reached) = self.limits.may_admit_application(application.no, self.monotonic()) {
+            return Ok(Err(Refused::Limit(reached)));
         }
         if !self.use_up(application, &claims, now).await? {
-            return Ok(Err((true, AssertionFault::Replayed)));
+            return Ok(Err(Refused::Wrong(true, AssertionFault::Replayed)));
         }
-        self.look_again(application).map(|proved| proved.map_err(|fault| (true, fault)))
+        self.look_again(application).map(|proved| proved.map_err(|fault| Refused::Wrong(true, fault)))
     }
 
     /// The claims, if one of the application's keys signed them.

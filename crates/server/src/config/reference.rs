@@ -174,7 +174,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         path: "mutual_tls.client_ca_file",
         kind: Kind::Path,
         default: Default::Absent("/etc/procura/partners-ca.pem"),
-        about: "PEM: the CAs whose certificates prove applications that are registered for tls_client_auth.",
+        about: "PEM: the CAs whose certificates prove applications that are registered for tls_client_auth. Each of\n\
+                these CAs can issue a certificate for any registered application: name none that a partner runs;\n\
+                register such a partner's certificate instead.",
     },
     Setting {
         path: "mutual_tls.client_crl_file",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use procura_engine::application_auth::assertion::REPLAY_WINDOW;
+use procura_engine::limits::Limit;
 use procura_jose::Algorithm;
 use procura_protocol::client_assertion::AssertionFault;
 use procura_store::journal::Record;
@@ -84,6 +85,31 @@ async fn without_a_journal_nobody_is_let_in_by_an_assertion() {
         // Nobody knows what is on disk of it: it stays used.
         assert_eq!(again.status, 401, "{mode:?}");
     }
+}
+
+#[tokio::test]
+async fn beyond_the_limit_of_its_application_an_assertion_is_neither_written_nor_used_up() {
+    let key = AssertionKey::new(Algorithm::Es256);
+    let world = World::default().signing(&[&key]);
+    let app = TestApp::with_settings(&world, &[Algorithm::Es256], |settings| {
+        settings.limits.requests_per_application = 1;
+    });
+    let long = |id: &str| {
+        let mut claims = claims(id);
+        claims["exp"] = json!(BEGINNING.0 + 200);
+        key.sign(&key.header(), &claims)
+    };
+    let (first, second) = (long("first"), long("second"));
+    assert_eq!(send(&app, &first).await.status, 200);
+    for assertion in [&second, &long("third"), &second] {
+        assert_eq!(send(&app, assertion).await.status, 429);
+    }
+    assert_eq!(used(&app).len(), 1);
+    assert!(last_faults(&app).is_empty(), "nothing was wrong with them");
+    assert_eq!(app.engine.limits().times_reached(Limit::Application), 3);
+    app.clock.advance(Duration::from_secs(60));
+    assert_refused(&send(&app, &first).await, 401, "invalid_client");
+    assert_eq!(send(&app, &second).await.status, 200, "an assertion that is sent again takes nothing");
 }
 
 #[tokio::test]

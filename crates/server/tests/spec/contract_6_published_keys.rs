@@ -39,6 +39,24 @@ impl Host {
         *self.says.lock().unwrap() = None;
     }
 
+    /// Holds answers back until they are let through.
+    fn hold(&self) -> Arc<Notify> {
+        let held = Arc::new(Notify::new());
+        *self.holds.lock().unwrap() = Some(Arc::clone(&held));
+        held
+    }
+
+    /// Waits until it was asked so often, and checks that it was not oftener.
+    async fn is_asked(&self, times: usize) {
+        for _ in 0..1_000 {
+            if self.asked() >= times {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(self.asked(), times);
+    }
+
     fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
@@ -85,6 +103,11 @@ impl Publishing {
         send(&self.app, &self.assertion(key, id)).await
     }
 
+    /// The same, where the clock of waiting stands still and nothing may wait.
+    async fn send_at_once(&self, key: &AssertionKey, id: &str) -> Answer {
+        tokio::time::timeout(Duration::from_secs(1), self.send(key, id)).await.unwrap()
+    }
+
     fn assertion(&self, key: &AssertionKey, id: &str) -> String {
         let now = self.app.engine.now().unwrap().seconds();
         let mut claims = claims(id);
@@ -121,8 +144,48 @@ async fn keys_are_fetched_again_when_they_are_no_longer_fresh() {
         assert_eq!(publishing.host.asked(), 1, "{max_age:?}");
         publishing.wait(1);
         assert_eq!(publishing.send(&publishing.key, "third").await.status, 200);
-        assert_eq!(publishing.host.asked(), 2, "{max_age:?}");
+        publishing.host.is_asked(2).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_who_names_a_known_key_waits_while_the_set_is_fetched_again() {
+    let publishing = Publishing::new();
+    let next = AssertionKey::new(Algorithm::Es256);
+    assert_eq!(publishing.send(&publishing.key, "first").await.status, 200);
+    publishing.wait(600);
+    let held = publishing.host.hold();
+    publishing.host.publishes(&[&publishing.key, &next]);
+    // The one that begins the fetch, and one while it is under way.
+    for id in ["second", "third"] {
+        assert_eq!(publishing.send_at_once(&publishing.key, id).await.status, 200, "{id}");
+    }
+    publishing.host.is_asked(2).await;
+    let unknown = publishing.assertion(&next, "fourth");
+    let app = Arc::clone(&publishing.app);
+    let unknown = tokio::spawn(async move { send(&app, &unknown).await.status });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!unknown.is_finished(), "one that is not known is waited for");
+    held.notify_one();
+    assert_eq!(unknown.await.unwrap(), 200);
+    assert_eq!(publishing.host.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_host_fails_nobody_who_names_a_known_key_waits_for_it() {
+    let publishing = Publishing::new();
+    assert_eq!(publishing.send(&publishing.key, "first").await.status, 200);
+    publishing.host.breaks();
+    publishing.wait(1_000);
+    assert_eq!(publishing.send(&publishing.key, "second").await.status, 200);
+    publishing.host.hold();
+    publishing.wait(60);
+    for id in ["third", "fourth"] {
+        assert_eq!(publishing.send_at_once(&publishing.key, id).await.status, 200, "{id}");
+    }
+    publishing.host.is_asked(3).await;
 }
 
 #[tokio::test]
@@ -131,7 +194,7 @@ async fn a_key_that_was_taken_out_proves_nothing_once_the_set_is_fetched_again()
     let next = AssertionKey::new(Algorithm::Es256);
     assert_eq!(publishing.send(&publishing.key, "first").await.status, 200);
     publishing.host.publishes(&[&next]);
-    publishing.wait(600);
+    publishing.wait(720);
     assert_refused(&publishing.send(&publishing.key, "second").await, 401, "invalid_client");
     assert_eq!(publishing.send(&next, "third").await.status, 200);
 }

@@ -1,7 +1,7 @@
 //! RFC 5280 5 and 6.3: revocation lists.
 
 use procura_protocol::time::UnixSeconds;
-use procura_testkit::pki::{Authority, ENDS, rcgen};
+use procura_testkit::pki::{Authority, BEGINS, ENDS, rcgen};
 use procura_x509::{CertificateProblem, Crls, InvalidBundle};
 
 use crate::support::{chain, judged, now, trusting, with_lists};
@@ -15,6 +15,28 @@ fn a_revoked_certificate_is_refused_and_its_neighbour_is_not() {
     let authorities = with_lists(trusting(&[&root]), &[root.crl(&[&revoked], ENDS)]);
     assert_eq!(judged(&chain(&[&revoked]), &authorities), Err(CertificateProblem::Revoked));
     assert!(judged(&chain(&[&good]), &authorities).is_ok());
+}
+
+#[test]
+fn of_two_lists_of_one_authority_the_newer_one_decides_wherever_it_stands() {
+    let root = Authority::new("Root");
+    let (revoked, good) = (root.issue(nothing), root.issue(nothing));
+    let older = root.crl_of(&[], BEGINS, ENDS);
+    let newer = root.crl_of(&[&revoked], BEGINS + 1, now() + 9);
+    let next = UnixSeconds(i64::try_from(now() + 9).unwrap());
+    for lists in [[older.clone(), newer.clone()], [newer, older]] {
+        let authorities = with_lists(trusting(&[&root]), &lists);
+        assert_eq!(judged(&chain(&[&revoked]), &authorities), Err(CertificateProblem::Revoked));
+        assert_eq!(judged(&chain(&[&good]), &authorities), Ok(next));
+    }
+}
+
+#[test]
+fn a_newer_list_that_is_stale_is_not_replaced_by_an_older_one_that_is_not() {
+    let root = Authority::new("Root");
+    let lists = [root.crl_of(&[], BEGINS, ENDS), root.crl_of(&[], BEGINS + 1, now())];
+    let judged = judged(&chain(&[&root.issue(nothing)]), &with_lists(trusting(&[&root]), &lists));
+    assert_eq!(judged, Err(CertificateProblem::StaleCrl));
 }
 
 #[test]

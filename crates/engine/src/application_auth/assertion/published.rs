@@ -23,6 +23,10 @@ const FRESH_MOST: Duration = Duration::from_secs(3_600);
 const STALE: Duration = Duration::from_secs(3_600);
 /// Between two fetches for one application, whatever came of the first.
 const PAUSE: Duration = Duration::from_secs(60);
+/// Whoever names a known key is not kept waiting for so long after keys stopped being fresh, or could not be
+/// fetched. Not for as long as they are usable: one that was taken out must not prove anything an hour later
+/// only because nobody asked meanwhile.
+const GRACE: Duration = Duration::from_secs(120);
 /// How many are under way at once, for all applications together.
 const AT_ONCE: usize = 8;
 /// How long a request waits for keys before it is decided on those that are known.
@@ -97,6 +101,8 @@ struct Known {
     keys: Option<Arc<Jwks>>,
     fetched_at: Duration,
     fresh_until: Duration,
+    /// Until then a key that is named is used while the set is fetched again.
+    used_meanwhile_until: Duration,
     asked_at: Option<Duration>,
     under_way: bool,
 }
@@ -106,6 +112,8 @@ enum Next {
     Use(Option<Arc<Jwks>>),
     Wait,
     Fetch,
+    /// Nobody has to wait for that fetch.
+    UseAndFetch(Arc<Jwks>),
 }
 
 impl PublishedKeys {
@@ -119,7 +127,7 @@ impl PublishedKeys {
     }
 
     /// The keys that the application publishes, if they are known or can be had; when `kid` names none of
-    /// those that are known, they are fetched again.
+    /// those that are known, they are fetched again. When it names one, nobody waits for a host that is slow.
     pub(super) async fn of(
         &self,
         application: &Application,
@@ -135,6 +143,10 @@ impl PublishedKeys {
             Next::Use(keys) => return keys,
             Next::Wait => {}
             Next::Fetch => self.begin(Arc::clone(fetcher), &place, application),
+            Next::UseAndFetch(keys) => {
+                self.begin(Arc::clone(fetcher), &place, application);
+                return Some(keys);
+            }
         }
         let _ = tokio::time::timeout(PATIENCE, landed.changed()).await;
         place.usable(self.clock.monotonic())
@@ -180,14 +192,17 @@ impl Place {
         if now < known.fresh_until && usable.as_ref().is_some_and(names) {
             return Next::Use(usable);
         }
+        let meanwhile = usable.clone().filter(|keys| {
+            now < known.used_meanwhile_until && kid.is_some_and(|kid| keys.find(kid).is_some())
+        });
         if known.under_way {
-            return Next::Wait;
+            return meanwhile.map_or(Next::Wait, |keys| Next::Use(Some(keys)));
         }
         if known.asked_at.is_some_and(|at| now < at + PAUSE) {
             return Next::Use(usable);
         }
         (known.under_way, known.asked_at) = (true, Some(now));
-        Next::Fetch
+        meanwhile.map_or(Next::Fetch, Next::UseAndFetch)
     }
 
     fn usable(&self, now: Duration) -> Option<Arc<Jwks>> {
@@ -221,6 +236,9 @@ impl Landing {
             known.keys = Some(Arc::new(keys));
             known.fetched_at = now;
             known.fresh_until = now + max_age.unwrap_or(FRESH).clamp(FRESH_LEAST, FRESH_MOST);
+            known.used_meanwhile_until = known.fresh_until + GRACE;
+        } else {
+            known.used_meanwhile_until = now + GRACE;
         }
         known.under_way = false;
         drop(known);

@@ -174,7 +174,9 @@ pub enum InvalidBundle {
         no: usize,
     },
     /// A revocation list that can't be read, or is of a kind that is not judged here (delta, indirect).
-    #[error("revocation list {no} of the file can't be read, or is a delta or an indirect list")]
+    #[error(
+        "revocation list {no} of the file can't be read, is not of version 2 with a number (crlNumber), or is a delta or an indirect list"
+    )]
     Crl {
         /// Which one.
         no: usize,

@@ -355,6 +355,7 @@ impl ConfigError {
 fn check(kind: Kind, text: &str) -> Result<(), String> {
     match kind {
         Kind::Issuer => check_url("does not name an issuer", text),
+        Kind::BaseUrl if !text.starts_with("https://") => Err("must begin with https://".to_owned()),
         Kind::BaseUrl => check_url("is no base URL", text),
         Kind::Path if text.is_empty() || text.contains('\0') => Err("must be a path".to_owned()),
         Kind::Path => Ok(()),

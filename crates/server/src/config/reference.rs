@@ -195,7 +195,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         path: "proxy.client_ca_file",
         kind: Kind::Path,
         default: Default::Absent("/etc/procura/proxy-ca.pem"),
-        about: "PEM: the CA of the proxy's certificate.",
+        about: "PEM: the CA of the proxy's certificate. Read at the start only.",
     },
     Setting {
         path: "proxy.subject",

@@ -129,11 +129,10 @@ impl Bound {
         let mut tasks = JoinSet::new();
         upkeep::begin(&mut tasks, &installation, &engine, changed);
         let authorities = authorities.map(|files| files.begin(&engine, installation.clock.clone()));
-        // The demo's certificates are made anew with each start; who closes its terminal wants it to end.
+        // The demo's certificates are made anew with each start; who closes its terminal wants it to end. A
+        // server hears SIGHUP also where there is nothing to read again: it must never be ended by it.
         if installation.purpose == Purpose::Serve {
-            if !watched.is_empty() {
-                tasks.spawn(certificate_files::follow(watched)?);
-            }
+            tasks.spawn(certificate_files::follow(watched)?);
             if let Some(authorities) = authorities {
                 tasks.spawn(certificate_files::follow(vec![authorities])?);
             }

@@ -1,6 +1,6 @@
 //! Who calls: the address of the connection, or what trusted proxies say.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::FORWARDED;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
@@ -30,8 +30,9 @@ impl TrustedProxies {
     /// Whom a request from `peer` is from: the rightmost hop that is not a trusted proxy (RFC 7239 8.1).
     ///
     /// Whoever `is_proxy` came by a listener that only the operator's proxies reach, and is believed like those
-    /// that are named. A proxy that sends both fields, or one that can't be read, is believed in nothing: the request
-    /// counts against its own address. What others send is not looked at.
+    /// that are named. A proxy that sends both fields, or whose own entry can't be read, is believed in nothing: the
+    /// request counts against its own address. One without an address has a bucket for all of these, so that no
+    /// caller gets rid of the limits by what it sends. What others send is not looked at.
     pub(crate) fn caller(
         &self,
         (peer, is_proxy): (Option<IpAddr>, bool),
@@ -44,9 +45,11 @@ impl TrustedProxies {
         let hops = match (headers.contains_key(FORWARDED), headers.contains_key(X_FORWARDED_FOR)) {
             (true, false) => read_forwarded(values(FORWARDED)),
             (false, true) => read_x_forwarded_for(values(X_FORWARDED_FOR)),
-            (true, true) | (false, false) => return peer,
+            (true, true) => Vec::new(),
+            (false, false) => return peer,
         };
-        hops.ok().and_then(|hops| caller(&hops, |address| self.trusts(address))).or(peer)
+        let told = caller(&hops, |address| self.trusts(address));
+        told.or(peer).or(is_proxy.then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -86,10 +89,27 @@ mod tests {
         let (proxy, told_one) = (IpAddr::from([198, 51, 100, 1]), [("x-forwarded-for", "192.0.2.1")]);
         for peer in [None, Some(proxy)] {
             assert_eq!(told((peer, true), &told_one), Some([192, 0, 2, 1].into()));
-            assert_eq!(told((peer, true), &[("x-forwarded-for", "192.0.2.1, somewhere")]), peer);
+            assert_eq!(
+                told((peer, true), &[("x-forwarded-for", "somewhere, 192.0.2.1")]),
+                Some([192, 0, 2, 1].into())
+            );
             assert_eq!(told((peer, true), &[]), peer);
         }
         assert_eq!(told((None, false), &told_one), None);
+    }
+
+    #[test]
+    fn nobody_behind_a_proxy_without_an_address_gets_rid_of_having_one() {
+        let long = format!("{}192.0.2.1", "x, ".repeat(100));
+        assert_eq!(told((None, true), &[("x-forwarded-for", &long)]), Some([192, 0, 2, 1].into()));
+        for fields in [
+            &[("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")][..],
+            &[("x-forwarded-for", "192.0.2.1, somewhere")],
+            &[("forwarded", "for=\"")],
+            &[("forwarded", "for=unknown")],
+        ] {
+            assert_eq!(told((None, true), fields), Some(Ipv4Addr::UNSPECIFIED.into()), "{fields:?}");
+        }
     }
 
     #[test]
@@ -104,7 +124,7 @@ mod tests {
     fn a_proxy_that_can_not_be_understood_counts_itself() {
         for fields in [
             &[("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")][..],
-            &[("x-forwarded-for", "somewhere, 192.0.2.1")],
+            &[("x-forwarded-for", "192.0.2.1, somewhere")],
             &[("forwarded", "for=192.0.2.1,")],
             &[("forwarded", "for=")],
             &[("forwarded", "for=unknown")],

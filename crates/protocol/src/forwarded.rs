@@ -1,17 +1,16 @@
 //! What proxies say about where a request came from: `Forwarded` (RFC 7239) and `X-Forwarded-For`.
 //!
 //! Each proxy adds who spoke to it at the right end, so a list is only as good as whoever wrote its last
-//! entry, and is read from there ([`caller`]). The readers are strict: a list of which any part can't be
-//! read is no list, because two readers would not agree on it.
+//! entry, and is read from there ([`caller`]). An entry that can't be read is a hop that is hidden, and what
+//! stands left of the last hops is not looked at: callers write there what they like, and must not be able to make
+//! what the proxy added unreadable.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use thiserror::Error;
-
-/// No chain of proxies is longer.
+/// The last hops that are read.
 pub const MAX_HOPS: usize = 32;
 
-/// Bytes of all values together that are read.
+/// The last bytes of all values together that are read.
 const MAX_BYTES: usize = 4096;
 
 /// Who spoke to a proxy.
@@ -19,58 +18,82 @@ const MAX_BYTES: usize = 4096;
 pub enum Hop {
     /// An address; an IPv4 one that was written as IPv6 is IPv4 here. Its port is forgotten.
     Address(IpAddr),
-    /// `unknown`, a name that means something to that proxy alone, or nothing (RFC 7239 6.2, 6.3).
+    /// `unknown`, a name that means something to that proxy alone (RFC 7239 6.2, 6.3), or nothing that can be read.
     Hidden,
 }
 
-/// A list that can't be read as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the list of forwarding proxies can't be read")]
-pub struct Malformed;
+/// An entry that can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Malformed;
 
-/// Reads the values of all `Forwarded` fields, in their order (RFC 7239 4).
+/// Reads the values of all `Forwarded` fields, in their order (RFC 7239 4): the last [`MAX_HOPS`].
 ///
-/// # Errors
-///
-/// [`Malformed`] when any byte of it is against the grammar, a parameter is repeated in one element, or
-/// there are more than [`MAX_HOPS`].
-pub fn read_forwarded<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Hop>, Malformed> {
-    let mut hops = Vec::new();
-    let mut left = MAX_BYTES;
-    for value in values {
-        left = left.checked_sub(value.len()).ok_or(Malformed)?;
+/// An element against the grammar, or with a parameter twice, is [`Hop::Hidden`] and ends at the next comma.
+pub fn read_forwarded<'a, V>(values: V) -> Vec<Hop>
+where
+    V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
+{
+    read(values, |value| {
+        let mut hops = Vec::new();
         let mut reader = Reader(value);
         loop {
-            push(&mut hops, reader.element()?)?;
-            match reader.take() {
-                None => break,
-                Some(b',') => {}
-                Some(_) => return Err(Malformed),
+            let begin = reader.0;
+            let hop = reader.element().unwrap_or_else(|Malformed| {
+                // Not where the error is: a quotation mark that a caller opens must not swallow what follows.
+                reader.0 = begin;
+                reader.while_(|byte| byte != b',');
+                Hop::Hidden
+            });
+            hops.push(hop);
+            if reader.take().is_none() {
+                return hops;
             }
         }
-    }
-    Ok(hops)
+    })
 }
 
 /// Reads the values of all `X-Forwarded-For` fields, in their order: addresses, with or without a port,
-/// between commas.
-///
-/// # Errors
-///
-/// [`Malformed`] when an entry is neither an address nor `unknown`, or there are more than [`MAX_HOPS`].
-pub fn read_x_forwarded_for<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Hop>, Malformed> {
-    let mut hops = Vec::new();
+/// between commas; the last [`MAX_HOPS`]. What is neither an address nor `unknown` is [`Hop::Hidden`] too.
+pub fn read_x_forwarded_for<'a, V>(values: V) -> Vec<Hop>
+where
+    V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
+{
+    read(values, |value| value.split(|byte| *byte == b',').map(entry).collect())
+}
+
+/// What proxies write in `X-Forwarded-For` has no grammar of its own: IPv6 stands bare or in brackets.
+fn entry(bytes: &[u8]) -> Hop {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Hop::Hidden };
+    let text = text.trim_matches([' ', '\t']);
+    match text.parse::<Ipv6Addr>() {
+        Ok(address) => Hop::from(IpAddr::V6(address)),
+        Err(_) => node(text, false).unwrap_or(Hop::Hidden),
+    }
+}
+
+/// The last hops of the last bytes. Begins with the last value, since that is the one which counts.
+fn read<'a, V>(values: V, hops_of: impl Fn(&'a [u8]) -> Vec<Hop>) -> Vec<Hop>
+where
+    V: IntoIterator<Item = &'a [u8], IntoIter: DoubleEndedIterator>,
+{
     let mut left = MAX_BYTES;
-    for value in values {
-        left = left.checked_sub(value.len()).ok_or(Malformed)?;
-        for entry in value.split(|byte| *byte == b',') {
-            let entry = std::str::from_utf8(entry).map_err(|_| Malformed)?.trim_matches([' ', '\t']);
-            // What proxies write here has no grammar of its own: IPv6 stands bare or in brackets.
-            let bare = entry.parse::<Ipv6Addr>().map(|address| Hop::Address(canonical(address.into())));
-            push(&mut hops, bare.or_else(|_| node(entry, false))?)?;
+    let mut hops = Vec::new();
+    for value in values.into_iter().rev() {
+        let kept = &value[value.len().saturating_sub(left)..];
+        hops.extend(hops_of(kept).into_iter().rev());
+        if kept.len() < value.len() {
+            // Of the first of these only the end was seen.
+            hops.pop();
+            hops.push(Hop::Hidden);
+        }
+        left -= kept.len();
+        if left == 0 || hops.len() >= MAX_HOPS {
+            break;
         }
     }
-    Ok(hops)
+    hops.truncate(MAX_HOPS);
+    hops.reverse();
+    hops
 }
 
 /// Who asks, when a proxy that is trusted told these hops: the rightmost address that is not trusted to tell
@@ -93,14 +116,6 @@ pub fn caller(hops: &[Hop], is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAdd
 /// An IPv4 address that is written as IPv6 is IPv4.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
-}
-
-fn push(hops: &mut Vec<Hop>, hop: Hop) -> Result<(), Malformed> {
-    if hops.len() == MAX_HOPS {
-        return Err(Malformed);
-    }
-    hops.push(hop);
-    Ok(())
 }
 
 /// `node` of RFC 7239 6; names of a proxy's own only where the grammar has them.
@@ -232,11 +247,11 @@ mod tests {
 
     use super::*;
 
-    fn forwarded(value: &str) -> Result<Vec<Hop>, Malformed> {
+    fn forwarded(value: &str) -> Vec<Hop> {
         read_forwarded([value.as_bytes()])
     }
 
-    fn x_forwarded_for(value: &str) -> Result<Vec<Hop>, Malformed> {
+    fn x_forwarded_for(value: &str) -> Vec<Hop> {
         read_x_forwarded_for([value.as_bytes()])
     }
 
@@ -257,14 +272,14 @@ mod tests {
             ("proto=https;host=\"a \\\"b\\\", c\"", vec![Hop::Hidden]),
             ("for=\"[::ffff:192.0.2.1]\"", vec![at("192.0.2.1")]),
         ] {
-            assert_eq!(forwarded(value), Ok(hops), "{value}");
+            assert_eq!(forwarded(value), hops, "{value}");
         }
         let two = read_forwarded([&b"for=192.0.2.1"[..], b"for=192.0.2.2"]);
-        assert_eq!(two, Ok(vec![at("192.0.2.1"), at("192.0.2.2")]));
+        assert_eq!(two, vec![at("192.0.2.1"), at("192.0.2.2")]);
     }
 
     #[test]
-    fn what_breaks_the_grammar_anywhere_makes_the_whole_list_unreadable() {
+    fn what_breaks_the_grammar_is_a_hidden_hop_and_spoils_no_other() {
         for value in [
             "for",
             "for=",
@@ -284,18 +299,18 @@ mod tests {
             "for=\"192.0.2.1:x\"",
             "for=_",
             "for=example.com",
-            "for=192.0.2.1, for=x",
-            "for=x, for=192.0.2.1",
             "=192.0.2.1",
             "for=\"192.0.2.1\"x",
             "host=\"\u{e9}\"",
         ] {
-            assert_eq!(forwarded(value), Err(Malformed), "{value}");
+            assert_eq!(forwarded(value), [Hop::Hidden], "{value}");
+            let after = forwarded(&format!("{value}, for=\"[2001:db8::1]\""));
+            assert_eq!(after.last(), Some(&at("2001:db8::1")), "{value}");
         }
-        for value in
-            ["", ",", "192.0.2.1,", "example.com", "192.0.2.1 192.0.2.2", "_x", "[::1", "::1]", "1.2.3.4:x"]
-        {
-            assert_eq!(x_forwarded_for(value), Err(Malformed), "{value}");
+        for value in ["", "example.com", "192.0.2.1 192.0.2.2", "_x", "[::1", "::1]", "1.2.3.4:x"] {
+            assert_eq!(x_forwarded_for(value), [Hop::Hidden], "{value}");
+            let after = x_forwarded_for(&format!("{value}, 192.0.2.9"));
+            assert_eq!(after, [Hop::Hidden, at("192.0.2.9")], "{value}");
         }
     }
 
@@ -304,15 +319,23 @@ mod tests {
         let hops =
             x_forwarded_for("192.0.2.1, 2001:db8::1,[2001:db8::2] ,[2001:db8::3]:1,192.0.2.2:80,unknown");
         let read = ["192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.2"].map(at);
-        assert_eq!(hops, Ok([&read[..], &[Hop::Hidden]].concat()));
+        assert_eq!(hops, [&read[..], &[Hop::Hidden]].concat());
     }
 
     #[test]
-    fn a_list_is_bounded() {
-        let most = vec!["192.0.2.1"; MAX_HOPS].join(",");
-        assert_eq!(x_forwarded_for(&most).map(|hops| hops.len()), Ok(MAX_HOPS));
-        assert_eq!(x_forwarded_for(&format!("{most},192.0.2.1")), Err(Malformed));
-        assert_eq!(forwarded(&format!("host={}", "a".repeat(MAX_BYTES))), Err(Malformed));
+    fn of_a_long_list_the_end_is_read() {
+        let junk = "x,".repeat(2 * MAX_BYTES);
+        for hops in [
+            x_forwarded_for(&format!("{junk}192.0.2.1")),
+            x_forwarded_for(&format!("{}, 192.0.2.1", "x".repeat(2 * MAX_BYTES))),
+            forwarded(&format!("{junk}for=192.0.2.1")),
+            read_x_forwarded_for([junk.as_bytes(), b"192.0.2.1"]),
+        ] {
+            assert!(hops.len() <= MAX_HOPS);
+            assert_eq!(hops.last(), Some(&at("192.0.2.1")));
+        }
+        // An end of an address is none.
+        assert_eq!(x_forwarded_for(&format!("1{}", "1.2.3.4".repeat(MAX_BYTES))), [Hop::Hidden]);
     }
 
     #[test]
@@ -327,7 +350,7 @@ mod tests {
             ("192.0.2.1, unknown", None),
             ("192.0.2.1, unknown, 10.0.0.2", Some("10.0.0.2")),
         ] {
-            let hops = x_forwarded_for(told).unwrap();
+            let hops = x_forwarded_for(told);
             let expected = expected.map(|address| address.parse::<IpAddr>().unwrap());
             assert_eq!(caller(&hops, is_proxy), expected, "{told}");
         }
@@ -346,13 +369,13 @@ mod tests {
         fn what_is_written_is_read_back(addresses in prop::collection::vec(address(), 1..MAX_HOPS)) {
             let hops: Vec<_> = addresses.iter().copied().map(Hop::from).collect();
             let plain = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            prop_assert_eq!(x_forwarded_for(&plain), Ok(hops.clone()));
+            prop_assert_eq!(x_forwarded_for(&plain), hops.clone());
             let element = |address: &IpAddr| match address {
                 IpAddr::V4(address) => format!("for={address}"),
                 IpAddr::V6(address) => format!("for=\"[{address}]:1\""),
             };
             let official = addresses.iter().map(element).collect::<Vec<_>>().join(",");
-            prop_assert_eq!(forwarded(&official), Ok(hops));
+            prop_assert_eq!(forwarded(&official), hops);
         }
 
         #[test]
@@ -364,9 +387,8 @@ mod tests {
         #[test]
         fn what_a_caller_puts_in_front_changes_nothing(told in address(), forged in "[ -~]{0,40}") {
             // One proxy, which adds the address that spoke to it.
-            if let Ok(hops) = x_forwarded_for(&format!("{forged}, {told}")) {
-                prop_assert_eq!(caller(&hops, |_| false), Some(told.to_canonical()));
-            }
+            let hops = x_forwarded_for(&format!("{forged}, {told}"));
+            prop_assert_eq!(caller(&hops, |_| false), Some(told.to_canonical()));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
-use procura_engine::application_auth::Presented;
+use procura_engine::application_auth::{Evidence, Presented};
 use procura_engine::{Engine, Unavailable};
 use procura_protocol::application_auth::AuthMethod;
 use procura_protocol::basic::{Authorization, read_authorization};
@@ -60,8 +60,10 @@ impl Callers {
                 Presented::Nothing
             }
         };
-        let resource =
-            engine.authenticate_resource(&credentials::evidence(presented, head, paths::FORWARD_AUTH))?;
+        // Without its address: whoever sends wrong secrets through the proxy must not have it refused here. A look
+        // costs one hash, and secrets of 256 bits can't be guessed.
+        let evidence = Evidence { from: None, ..credentials::evidence(presented, head, paths::FORWARD_AUTH) };
+        let resource = engine.authenticate_resource(&evidence)?;
         Ok(resource.is_ok_and(|resource| resource.resource().id == *audience))
     }
 }

@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Builder;
 use http::{Method, Request};
+use procura_engine::limits::PerMinute;
 use procura_http::connection::Peer;
 use procura_http::forward_auth::{
     Callers, CertificateHeader, ClientPlace, IDENTITY, Methods, Need, Pattern, Policy, Rule, Source,
@@ -25,7 +26,7 @@ use procura_testkit::{Answer, TestApp, World};
 
 use crate::openapi::assert_described;
 
-const PROXY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
+pub(crate) const PROXY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 pub(crate) const RESOURCE_SECRET: &str = "pcs_resource";
 
 fn policy(name: &str, source: Source) -> Policy {
@@ -52,6 +53,11 @@ fn policy(name: &str, source: Source) -> Policy {
 
 /// A server with a policy for each source, and some that differ in one thing.
 pub(crate) fn app() -> TestApp {
+    limited(PerMinute::default())
+}
+
+/// The same with limits.
+pub(crate) fn limited(limits: PerMinute) -> TestApp {
     let with = |name: &str, change: fn(&mut Policy)| {
         let mut policy = policy(name, Source::XOriginal);
         change(&mut policy);
@@ -77,7 +83,12 @@ pub(crate) fn app() -> TestApp {
         resource.secrets =
             vec![SecretHash(sha256(format!("{RESOURCE_SECRET}{}", resource.no.0).as_bytes())).into()];
     }
-    TestApp::with_policies(&world, &[procura_jose::Algorithm::Es256], |_| {}, policies)
+    TestApp::with_policies(
+        &world,
+        &[procura_jose::Algorithm::Es256],
+        |settings| settings.limits = limits,
+        policies,
+    )
 }
 
 pub(crate) async fn token(app: &TestApp) -> String {

@@ -1,13 +1,16 @@
 //! Forward auth (`docs/forward-auth.md`): who may ask, and by which name.
 
 use axum::body::Body;
+use http::Request;
+use http::header::AUTHORIZATION;
+use procura_engine::limits::PerMinute;
 use procura_http::connection::Peer;
 use procura_testkit::app::basic;
 use procura_testkit::world::{APPLICATION, OTHER_RESOURCE, RESOURCE, SECRET};
 use procura_testkit::{TestApp, World};
 
 use crate::forward_auth::{
-    RESOURCE_SECRET, about, app, ask, asking, assert_let_through, assert_stopped, bare, token,
+    PROXY, RESOURCE_SECRET, about, app, ask, asking, assert_let_through, assert_stopped, bare, limited, token,
 };
 
 #[tokio::test]
@@ -54,6 +57,24 @@ async fn a_credential_is_the_id_and_a_secret_of_the_policy_s_resource() {
     }
     let elsewhere = question("both", &right).extension(Peer([198, 51, 100, 1].into()));
     assert_stopped(&ask(&app, elsewhere).await, 403, "");
+}
+
+#[tokio::test]
+async fn wrong_secrets_from_the_address_of_a_proxy_do_not_stop_it_from_asking() {
+    let app = limited(PerMinute { failed_proofs_per_address: 1, ..PerMinute::default() });
+    let token = token(&app).await;
+    let question = || {
+        let right = basic(&RESOURCE.replace(':', "%3A"), &format!("{RESOURCE_SECRET}1"));
+        about("credential", ("GET", "/quotes/?client_id=cli.alder"), &token)
+            .header("Procura-Authorization", right)
+    };
+    let wrong = || {
+        let request = Request::post("/token/con.nobody").extension(Peer(PROXY.into()));
+        request.header(AUTHORIZATION, basic(APPLICATION, "pcs_wrong")).body(Body::empty()).unwrap()
+    };
+    assert_eq!(app.send(wrong()).await.status, 401);
+    assert_eq!(app.send(wrong()).await.status, 429);
+    assert_let_through(&ask(&app, question()).await, "cli.alder");
 }
 
 #[tokio::test]

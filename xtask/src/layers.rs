@@ -40,14 +40,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         package: "procura-http",
         // The server's own API and forward-auth stand behind the guard that resources use.
-        may_use: &[
-            "procura-guard",
-            "procura-engine",
-            "procura-store",
-            "procura-x509",
-            "procura-jose",
-            "procura-protocol",
-        ],
+        may_use: &["procura-guard", "procura-engine", "procura-store", "procura-jose", "procura-protocol"],
         in_tests: TESTKIT,
     },
     Layer {

@@ -5,8 +5,9 @@
 //! [`Journal`], signs with [`Keys`] and is told time and randomness. It must never know HTTP or SQL:
 //! the same call serves a route, a test and a simulation.
 //!
-//! A contact token passes, in this order, [`application_auth`] (who asks), [`contact_token`] (the flow)
-//! and [`rule`] (the heart: which clients, with which permissions, until when).
+//! A contact token passes, in this order, [`limits`] (whether it may be asked now), [`application_auth`]
+//! (who asks), [`contact_token`] (the flow) and [`rule`] (the heart: which clients, with which permissions,
+//! until when).
 //!
 //! # How to add the next thing
 //!
@@ -17,6 +18,9 @@
 //!   sentence in [`explain`], and the naive model in `tests/rule`, which shares no code with it.
 //! * A new **cause**: the enum of its flow; the compiler then shows the one `match` in `procura-http`
 //!   that says what a caller gets to see.
+//! * A new **proof of an application**: a file in [`application_auth`] and a variant of its `Presented`.
+//! * A new **limit**: in [`limits`]; what fails counts against an address, never against who it names.
+//! * A new **count**: a plain number in [`counts`]; the binary alone writes it down.
 
 pub mod application_auth;
 pub mod authentication_failures;

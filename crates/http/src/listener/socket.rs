@@ -79,11 +79,11 @@ impl Listener {
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match &self.socket {
-            Socket::Tcp(socket) => socket.poll_accept(cx).map_ok(|(stream, _)| {
+            Socket::Tcp(socket) => socket.poll_accept(cx).map_ok(|(stream, address)| {
                 // A response is written whole; waiting for more of it would only delay it. A peer that is
                 // gone already makes this fail, and the first read says so too.
                 let _ = stream.set_nodelay(true);
-                Accepted::Tcp(stream, self.tls.clone())
+                Accepted::Tcp(stream, Peer(address.ip()), self.tls.clone())
             }),
             Socket::Unix(socket) => socket.poll_accept(cx).map_ok(|(stream, _)| Accepted::Unix(stream)),
         }
@@ -123,8 +123,9 @@ impl Accept for Listeners {
 /// A connection of which no byte has been read.
 #[derive(Debug)]
 pub enum Accepted {
-    /// Over TCP, with TLS or without.
-    Tcp(TcpStream, Option<Tls>),
+    /// Over TCP, from that address, with TLS or without. The address is told by the accept: a connection that the
+    /// caller has reset has none any more, and what it sent before is served nevertheless.
+    Tcp(TcpStream, Peer, Option<Tls>),
     /// From a proxy over a Unix socket.
     Unix(UnixStream),
 }
@@ -134,14 +135,13 @@ impl Incoming for Accepted {
 
     async fn open(self, opening: &Opening) -> Option<Opened<Transport>> {
         match self {
-            Accepted::Tcp(stream, Some(tls)) => {
+            Accepted::Tcp(stream, peer, Some(tls)) => {
                 // Boxed, so that connections without TLS don't carry the room for it.
-                let (stream, origin) = Box::pin(handshake::shake(stream, &tls, opening)).await?;
+                let (stream, origin) = Box::pin(handshake::shake((stream, peer), &tls, opening)).await?;
                 Some(Opened { io: Transport::Tls(transport::Tls::new(stream)), origin })
             }
-            Accepted::Tcp(stream, None) => {
-                let peer = stream.peer_addr().ok().map(|address| Peer(address.ip()));
-                let origin = Origin { peer, ..Origin::default() };
+            Accepted::Tcp(stream, peer, None) => {
+                let origin = Origin { peer: Some(peer), ..Origin::default() };
                 Some(Opened { io: Transport::Tcp(stream), origin })
             }
             Accepted::Unix(stream) => {

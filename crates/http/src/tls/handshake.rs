@@ -29,7 +29,7 @@ const LINGER_BYTES: usize = 1 << 20;
 /// Shakes hands. `None` when there is nothing to serve: the caller left, spoke plain HTTP (and was told so),
 /// failed, or took too long.
 pub(crate) async fn shake(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     tls: &Tls,
     opening: &Opening,
 ) -> Option<(TlsStream<TcpStream>, Origin)> {
@@ -40,7 +40,7 @@ pub(crate) async fn shake(
     let counts = opening.drain.counts();
     tokio::select! {
         biased;
-        shaken = begin(stream, tls, opening) => {
+        shaken = begin((stream, peer), tls, opening) => {
             counts.shook_hands(how(&shaken));
             shaken.unwrap_or_else(|error| {
                 tracing::debug!(%error, "no TLS handshake");
@@ -72,7 +72,7 @@ fn how(shaken: &io::Result<Option<(TlsStream<TcpStream>, Origin)>>) -> Handshake
 }
 
 async fn begin(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     tls: &Tls,
     opening: &Opening,
 ) -> io::Result<Option<(TlsStream<TcpStream>, Origin)>> {
@@ -87,7 +87,6 @@ async fn begin(
         }
         _ => return Err(io::ErrorKind::InvalidData.into()),
     }
-    let peer = stream.peer_addr().ok().map(|address| Peer(address.ip()));
     let room = opening.handshakes.acquire().await;
     let stream = TlsAcceptor::from(tls.config.clone()).accept(stream).await?;
     drop(room);
@@ -101,7 +100,7 @@ async fn begin(
             (ClientCertificate::new(chain), session.server_name().map(Into::into))
         }
     };
-    let origin = Origin { peer, security: tls.security, certificate, server_name };
+    let origin = Origin { peer: Some(peer), security: tls.security, certificate, server_name };
     Ok(Some((stream, origin)))
 }
 

@@ -8,15 +8,18 @@ use http::{Method, Request};
 use procura_http::documents::OPENAPI;
 use procura_protocol::contact_update::{HAS_ONLINE_ACCESS, PERSONAL};
 use procura_protocol::error::ErrorCode;
+use procura_protocol::metadata::Metadata;
 use procura_protocol::parameters::{Taken, classify};
 use procura_protocol::paths;
 use procura_protocol::permission::Permission;
 use procura_testkit::app::{basic, resource_basic};
 use procura_testkit::journal::Mode;
+use procura_testkit::pki::Authority;
 use procura_testkit::world::{APPLICATION, CONTACT, RESOURCE, RESOURCE_SECRET, SECRET};
 use procura_testkit::{Answer, TestApp, World};
 use serde_json::Value;
 
+use crate::certificates::{Asked, by_subject, nothing, registered, serving};
 use crate::contract_4_world::{self, ADA, ALDER, BEN};
 use crate::defects::{Wrong, request_with};
 use crate::support::{asking, get, list, with_form, without_body};
@@ -303,6 +306,46 @@ async fn every_answer_about_a_token_is_described() {
     let resource = resource_basic(RESOURCE, RESOURCE_SECRET);
     let malformed = Request::get(paths::EVENTS).header(AUTHORIZATION, resource).header("last-event-id", "x");
     assert_described("get", paths::EVENTS, &app.send(without_body(malformed)).await);
+}
+
+#[tokio::test]
+async fn what_introspection_says_of_a_bound_token_is_described() {
+    let root = Authority::new("Root");
+    let leaf = root.issue(nothing);
+    let app = serving(&registered(by_subject), &[&root]);
+    let token = Asked::alone().by(&[&leaf]).of(&app).await.text("access_token").to_owned();
+    let form = format!("client_id={APPLICATION}&token={token}");
+    let asked = Asked { path: paths::INTROSPECT.to_owned(), ..Asked::token(&form) };
+    let answer = asked.by(&[&leaf]).of(&app).await;
+    assert_described("post", paths::INTROSPECT, &answer);
+    let binding = answer.json()["cnf"].clone();
+    let described = document()["components"]["schemas"]["Introspection"]["properties"]["cnf"].clone();
+    assert_eq!(names(&binding), names(&described["properties"]));
+    assert_eq!(binding["x5t#S256"].as_str().unwrap().len(), 43);
+}
+
+#[test]
+fn metadata_of_a_server_that_asks_for_certificates_are_described() {
+    let metadata = Metadata::new("https://procura.example").with_mutual_tls("https://mtls.procura.example");
+    let metadata = serde_json::to_value(metadata).unwrap();
+    let described = document()["components"]["schemas"]["Metadata"]["properties"].clone();
+    assert!(names(&metadata).is_subset(&names(&described)), "{metadata}");
+    let aliases = names(&metadata["mtls_endpoint_aliases"]);
+    assert_eq!(aliases, names(&described["mtls_endpoint_aliases"]["properties"]));
+}
+
+#[test]
+fn a_certificate_is_a_proof_wherever_applications_prove_themselves() {
+    let document = document();
+    for (path, method) in [
+        (paths::TOKEN_FOR_CONTACT, "post"),
+        (paths::AVAILABLE_CONTACTS, "get"),
+        (paths::INTROSPECT, "post"),
+        (paths::REVOKE, "post"),
+    ] {
+        let ways = document["paths"][path][method]["security"].as_array().unwrap();
+        assert!(ways.iter().any(|way| way.get("mutualTLS").is_some()), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -87,7 +87,22 @@ impl Exposition {
         let causes = RefusalCause::ALL.iter().map(|cause| (cause.name(), counts.refused(*cause)));
         families.counts("procura_refusals", "Authenticated requests refused, by cause.", "cause", causes)?;
         let kinds = FailedProof::ALL.iter().map(|kind| (kind.name(), counts.failed_proofs(*kind)));
-        families.counts("procura_failed_proofs", "Authentications that failed, by kind.", "kind", kinds)
+        families.counts("procura_failed_proofs", "Authentications that failed, by kind.", "kind", kinds)?;
+        let problems = self.engine.certificate_problems().counts();
+        let problems = problems.map(|(problem, count)| (problem.name(), count));
+        families.counts(
+            "procura_certificate_problems",
+            "Certificates that proved nothing, by problem.",
+            "problem",
+            problems,
+        )?;
+        let faults = self.engine.refused_assertions().map(|(fault, count)| (fault.name(), count));
+        families.counts(
+            "procura_assertions_refused",
+            "Assertions that proved nothing, by fault.",
+            "fault",
+            faults,
+        )
     }
 
     fn limits(&self, families: &mut Families<'_>) -> fmt::Result {

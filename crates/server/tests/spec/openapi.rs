@@ -313,7 +313,7 @@ async fn what_introspection_says_of_a_bound_token_is_described() {
     let root = Authority::new("Root");
     let leaf = root.issue(nothing);
     let app = serving(&registered(by_subject), &[&root]);
-    let token = Asked::alone().by(&[&leaf]).of(&app).await.text("access_token").to_owned();
+    let token = Asked::alone().by(&[&leaf]).of(&app).await.text("access_token");
     let form = format!("client_id={APPLICATION}&token={token}");
     let asked = Asked { path: paths::INTROSPECT.to_owned(), ..Asked::token(&form) };
     let answer = asked.by(&[&leaf]).of(&app).await;

@@ -1,12 +1,12 @@
 //! Who asks, which server, and what proves it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Method, Request, Uri};
 use procura_jose::Random;
 use procura_protocol::application_auth::{AssertionAudience, CLIENT_ASSERTION_TYPE};
+use procura_protocol::basic::write_authorization;
+use procura_protocol::form::push_encoded;
 use procura_protocol::ids::ApplicationId;
 use procura_protocol::paths;
 use procura_protocol::secret::Secret;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::assertion::{About, Asserting, SigningError};
 use crate::issuer::Issuer;
-use crate::request::{DOCUMENT_LIMIT, push_form_encoded, push_pair, put_form, request};
+use crate::request::{DOCUMENT_LIMIT, push_pair, put_form, request};
 use crate::response::Token;
 use crate::transport::ResponseLimit;
 
@@ -142,11 +142,11 @@ impl Credentials {
         if let Some(id) = self.id() {
             // Before the token: what follows that is the token's.
             form.extend_from_slice(b"client_id=");
-            push_form_encoded(&mut form, id.as_bytes());
+            push_encoded(&mut form, id.as_bytes());
             form.push(b'&');
         }
         form.extend_from_slice(b"token_type_hint=access_token&token=");
-        push_form_encoded(&mut form, token.expose().as_bytes());
+        push_encoded(&mut form, token.expose().as_bytes());
         let mut request = request(Method::POST, url.clone(), ABOUT_TOKEN_LIMIT);
         put_form(&mut request, Bytes::from_owner(form));
         self.introduce(&mut request, endpoint.clone());
@@ -210,20 +210,13 @@ impl Credentials {
 /// There is a `client_id` before it, always. The text of a JWT needs no escapes.
 fn push_assertion(out: &mut Vec<u8>, assertion: &str) {
     out.extend_from_slice(b"&client_assertion_type=");
-    push_form_encoded(out, CLIENT_ASSERTION_TYPE.as_bytes());
+    push_encoded(out, CLIENT_ASSERTION_TYPE.as_bytes());
     out.extend_from_slice(b"&client_assertion=");
     out.extend_from_slice(assertion.as_bytes());
 }
 
-/// RFC 6749 2.3.1: id and secret are form-encoded, then joined and base64-encoded (RFC 7617). So the id
-/// of a resource, which is a URI, can stand there although it has a colon.
 fn basic(id: &str, secret: &Secret) -> HeaderValue {
-    let mut pair = Zeroizing::new(Vec::with_capacity(3 * id.len() + 1 + 3 * secret.expose().len()));
-    push_form_encoded(&mut pair, id.as_bytes());
-    pair.push(b':');
-    push_form_encoded(&mut pair, secret.expose());
-    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_slice())));
-    sensitive(&text)
+    sensitive(&write_authorization(id, secret))
 }
 
 #[expect(clippy::expect_used, reason = "base64 is visible ASCII")]
@@ -235,6 +228,8 @@ fn sensitive(text: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use procura_protocol::about_token::AboutToken;
     use procura_protocol::basic::{Authorization, read_authorization};
 

@@ -41,13 +41,6 @@ const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.')
 /// What a path segment leaves as it is: the unreserved characters (RFC 3986 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Adds bytes in the escapes of a form.
-pub(crate) fn push_form_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
-    for piece in percent_encode(bytes, FORM) {
-        out.extend(piece.bytes().map(|byte| if byte == b' ' { b'+' } else { byte }));
-    }
-}
-
 /// Adds a parameter to a form.
 pub(crate) fn push_pair(form: &mut String, name: &str, value: &str) {
     if !form.is_empty() {

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, USER_AGENT};
 use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Request, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use procura_jose::Algorithm;
+use procura_protocol::basic::write_authorization;
 use procura_protocol::events::Position;
 use procura_protocol::ids::ResourceId;
 use procura_protocol::mark_view::MarkView;
 use procura_protocol::paths;
 use procura_protocol::secret::Secret;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::check::Settings;
 
@@ -144,17 +141,8 @@ fn is_loopback(host: &str) -> bool {
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What `application/x-www-form-urlencoded` leaves as it is.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
-
-/// RFC 6749 2.3.1: id and secret are form-encoded, then joined and base64-encoded (RFC 7617).
 fn basic(id: &str, secret: &Secret) -> HeaderValue {
-    let mut pair = Zeroizing::new(Vec::with_capacity(3 * (id.len() + secret.expose().len()) + 1));
-    push_form_encoded(&mut pair, id.as_bytes());
-    pair.push(b':');
-    push_form_encoded(&mut pair, secret.expose());
-    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_slice())));
-    sensitive(&text)
+    sensitive(&write_authorization(id, secret))
 }
 
 #[expect(clippy::expect_used, reason = "base64 is visible ASCII")]
@@ -162,12 +150,6 @@ fn sensitive(text: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(text).expect("base64 can stand in a header");
     value.set_sensitive(true);
     value
-}
-
-fn push_form_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
-    for piece in percent_encode(bytes, FORM) {
-        out.extend(piece.bytes().map(|byte| if byte == b' ' { b'+' } else { byte }));
-    }
 }
 
 #[cfg(test)]

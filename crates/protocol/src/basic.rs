@@ -45,6 +45,21 @@ pub fn read_authorization<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Aut
     }
 }
 
+/// Writes the value of an `Authorization` header: id and secret are form-encoded, then joined and
+/// base64-encoded (RFC 6749 2.3.1, RFC 7617). So the id of a resource, which is a URI, can stand there although
+/// it has a colon. Printable ASCII.
+pub fn write_authorization(id: &str, secret: &Secret) -> Zeroizing<String> {
+    let mut pair = Zeroizing::new(Vec::with_capacity(3 * (id.len() + secret.expose().len()) + 1));
+    form::push_encoded(&mut pair, id.as_bytes());
+    pair.push(b':');
+    form::push_encoded(&mut pair, secret.expose());
+    // At its final length, so that no half of it is left behind when the text grows.
+    let mut text = Zeroizing::new(String::with_capacity("Basic ".len() + pair.len().div_ceil(3) * 4));
+    text.push_str("Basic ");
+    STANDARD.encode_string(pair.as_slice(), &mut text);
+    text
+}
+
 fn read(value: &[u8]) -> Authorization {
     if value.len() > MAX_HEADER_LENGTH {
         return Authorization::Malformed;

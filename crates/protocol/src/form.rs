@@ -97,6 +97,18 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Malformed> {
     if has_control(&text) { Err(Malformed::Control) } else { Ok(text) }
 }
 
+/// Adds bytes in the escapes of a form (WHATWG URL, application/x-www-form-urlencoded).
+pub fn push_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => out.push(*byte),
+            b' ' => out.push(b'+'),
+            _ => out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+        }
+    }
+}
+
 fn has_control(text: &str) -> bool {
     let ascii_control = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
     ascii_control || (!text.is_ascii() && text.chars().any(char::is_control))
@@ -273,6 +285,14 @@ mod tests {
                     prop_assert!(!name.chars().chain(value.chars()).any(char::is_control));
                 }
             }
+        }
+
+        #[test]
+        fn what_is_encoded_reads_back(value in "\\PC{0,40}") {
+            let mut text = b"name=".to_vec();
+            push_encoded(&mut text, value.as_bytes());
+            let text = String::from_utf8(text).unwrap();
+            prop_assert_eq!(pairs(&text).unwrap(), vec![(String::from("name"), value)]);
         }
 
         #[test]

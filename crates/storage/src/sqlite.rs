@@ -51,6 +51,14 @@ impl SqliteDirectory {
         SqliteDirectory::open(data)
     }
 
+    /// Whether opening would bring the schema up to date, so that an older program could not read it any more.
+    ///
+    /// Fails as [`SqliteDirectory::open`] does. Blocks; for the start of a program.
+    pub fn is_behind(data: &Path) -> Result<bool, OpenError> {
+        let mut reader = SqliteConnection::for_reading(&open::check(data)?)?;
+        migrate::is_behind(&mut reader)
+    }
+
     /// Opens the directory in a data folder and brings its schema up to date.
     ///
     /// Fails if others could read it, or if a newer program made its schema. Blocks; for the start of a

@@ -57,7 +57,9 @@ async fn a_directory_of_before_keeps_its_secrets_and_their_numbers() {
     drop(connection);
     set_mode(data.path(), 0o700);
     set_mode(&file, 0o600);
+    assert!(SqliteDirectory::is_behind(data.path()).unwrap());
     let directory = SqliteDirectory::open(data.path()).unwrap();
+    assert!(!SqliteDirectory::is_behind(data.path()).unwrap());
     let owner = || Key::read(Entity::Application, &["app_1"]).unwrap();
     let secrets = directory.credentials(owner()).await.unwrap().unwrap();
     let told: Vec<_> = secrets.iter().map(|one| (one.no.0, one.kind(), one.expires_at)).collect();

@@ -8,7 +8,7 @@ use procura_store::Clock as _;
 use procura_store::administration::{ChangeContext, StoreError};
 use tokio::runtime::{Builder, Runtime};
 
-use super::failure::{open_failed, store_failed};
+use super::failure::store_failed;
 use super::process::{SystemClock, operator};
 use super::{LONGEST_LIFETIME, folder, installation, journal};
 use crate::cli::Place;
@@ -34,7 +34,7 @@ impl Desk {
             .enable_all()
             .build()
             .map_err(|error| Failure::unavailable(format_args!("no runtime could be started: {error}")))?;
-        let store = SqliteDirectory::open(&data).map_err(|error| open_failed(&error))?;
+        let store = folder::open_directory(&data)?;
         Ok(Desk { config, data, store, clock: SystemClock::new(), runtime })
     }
 

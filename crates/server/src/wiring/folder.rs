@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use procura_protocol::secret::Secret;
+use procura_storage::SqliteDirectory;
 use procura_storage::keys::KeyEncryption;
 use procura_storage::keys::encryption::FILE;
 use procura_storage::sqlite::FILE_NAME;
 
+use super::failure::open_failed;
 use crate::config::Config;
 use crate::config::environment::KEY_ENCRYPTION_KEY;
 use crate::exit::{Failure, Outcome};
@@ -98,6 +100,20 @@ pub(crate) fn is_served(data: &Path) -> Result<bool, Failure> {
     }
 }
 
+/// Opens the directory of a folder. One that an older program made is brought up to date only while nobody
+/// serves it: a server of that program could not read it any more.
+pub(crate) fn open_directory(data: &Path) -> Result<SqliteDirectory, Failure> {
+    let is_behind = SqliteDirectory::is_behind(data).map_err(|error| open_failed(&error))?;
+    if is_behind && is_served(data)? {
+        return Err(Failure::unavailable(format_args!(
+            "a server of an older program works on {}; stop it first, for this program brings the directory up \
+             to date, which that one can't read",
+            data.display()
+        )));
+    }
+    SqliteDirectory::open(data).map_err(|error| open_failed(&error))
+}
+
 /// Where the key-encryption key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySource {
@@ -174,6 +190,23 @@ mod tests {
         let new = folder.path().join("a/b");
         make_folder(&new).unwrap();
         assert_eq!(fs::metadata(&new).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_folder_of_an_older_program_is_brought_up_to_date_only_while_nobody_serves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        make_folder(&data).unwrap();
+        // The oldest there can be: nothing has been applied to it.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(data.join(FILE_NAME)).unwrap();
+        let lock = lock_for_serving(&data).unwrap();
+        let refused = open_directory(&data).err().unwrap().to_string();
+        assert!(refused.contains("older program") && refused.contains("stop it first"), "{refused}");
+        assert!(SqliteDirectory::is_behind(&data).unwrap(), "nothing was written");
+        drop(lock);
+        drop(open_directory(&data).unwrap());
+        let _lock = lock_for_serving(&data).unwrap();
+        assert!(open_directory(&data).is_ok(), "what is up to date is opened beside its server");
     }
 
     #[test]

@@ -134,10 +134,9 @@ async fn make(config: &Config, data: &Path, demo: bool) -> Result<Option<Made>, 
     }
     folder::make_folder(data)?;
     let store = match folder::is_data_folder(data) {
-        true => SqliteDirectory::open(data),
-        false => SqliteDirectory::create(data),
+        true => folder::open_directory(data)?,
+        false => SqliteDirectory::create(data).map_err(|error| open_failed(&error))?,
     };
-    let store = store.map_err(|error| open_failed(&error))?;
     if demo {
         store.set_fact(Fact::Demo, "yes".to_owned(), true).await.map_err(|error| store_failed(&error))?;
     }
@@ -183,7 +182,7 @@ async fn has_keys(data: &Path) -> Result<bool, Failure> {
     if !folder::is_data_folder(data) {
         return Ok(false);
     }
-    let store = SqliteDirectory::open(data).map_err(|error| open_failed(&error))?;
+    let store = folder::open_directory(data)?;
     Ok(signing_kid(&store).await?.is_some())
 }
 

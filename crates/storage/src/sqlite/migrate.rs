@@ -16,6 +16,11 @@ const HAS_LIST: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND 
 const LIST: &str = "SELECT name FROM schema_migration ORDER BY name";
 const ADD: &str = "INSERT INTO schema_migration (name) VALUES ($1)";
 
+/// Whether something is missing. Writes nothing.
+pub(super) fn is_behind(connection: &mut SqliteConnection) -> Result<bool, OpenError> {
+    Ok(!pending(connection)?.is_empty())
+}
+
 /// Applies what is missing, in one transaction. Refuses a schema that a newer program made.
 pub(super) fn migrate(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     if pending(connection)?.is_empty() {

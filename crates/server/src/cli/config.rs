@@ -4,7 +4,8 @@ use clap::{ArgMatches, Args, Command};
 use serde_json::json;
 
 use super::{Json, Place, arguments};
-use crate::config::reference::{SETTINGS, reference};
+use crate::config::reference::SETTINGS;
+use crate::config::reference_text::reference;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, List};
 

@@ -123,7 +123,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::reference::reference;
+    use crate::config::reference_text::reference;
 
     fn told(text: &str) -> String {
         let mut values = Values::defaults();

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{ConfigError, Values};
+use super::{Certificates, ConfigError, Values};
 
 /// What stands for no listener in `server.listen`.
 pub(super) const NONE: &str = "none";
@@ -85,7 +85,36 @@ impl Listeners {
                 "is none, and no other listener is configured: nobody could be answered",
             ));
         }
+        listeners.are_apart(values)?;
         Ok(listeners)
+    }
+
+    /// Whether each has an address of its own, the one for metrics included.
+    fn are_apart(&self, values: &Values) -> Result<(), ConfigError> {
+        let metrics = address(values, "metrics.listen")?.map(|address| ("metrics.listen", address));
+        let mut taken = Vec::new();
+        for (path, address) in self.addresses().chain(metrics) {
+            if address.port() != 0 && taken.contains(&address) {
+                return Err(refused(values, path, "is the address of another listener: each needs its own"));
+            }
+            taken.push(address);
+        }
+        Ok(())
+    }
+}
+
+/// What applications' certificates are judged by.
+pub(super) fn certificates(values: &Values) -> Result<Option<Certificates>, ConfigError> {
+    let file = |path| values.text(path).map(PathBuf::from);
+    let (ca_file, crl_file) = (file("mutual_tls.client_ca_file"), file("mutual_tls.client_crl_file"));
+    match (ca_file, crl_file) {
+        (None, None) => Ok(None),
+        (Some(ca_file), crl_file) => Ok(Some(Certificates { ca_file, crl_file })),
+        (None, Some(_)) => Err(refused(
+            values,
+            "mutual_tls.client_crl_file",
+            "needs mutual_tls.client_ca_file: the lists are of its authorities",
+        )),
     }
 }
 
@@ -188,6 +217,35 @@ mod tests {
         let listeners = read("").unwrap();
         let addresses: Vec<_> = listeners.addresses().collect();
         assert_eq!(addresses, [("server.listen", SocketAddr::from(([127, 0, 0, 1], 8080)))]);
+    }
+
+    #[test]
+    fn two_listeners_have_two_addresses_unless_the_system_picks_them() {
+        for table in ["metrics", "tls"] {
+            let pair = if table == "tls" { PAIR } else { "" };
+            let same = read(&format!("[{table}]\nlisten = \"127.0.0.1:8080\"\n{pair}")).unwrap_err();
+            assert!(same.contains(&format!("{table}.listen is the address of another")), "{same}");
+            let picked =
+                format!("[server]\nlisten = \"127.0.0.1:0\"\n[{table}]\nlisten = \"127.0.0.1:0\"\n{pair}");
+            read(&picked).unwrap();
+        }
+    }
+
+    #[test]
+    fn revocation_lists_need_the_authorities_that_they_are_of() {
+        let certificates = |text: &str| {
+            let mut values = Values::defaults();
+            read_text(&mut values, Path::new("/etc/p.toml"), text).unwrap();
+            super::certificates(&values).map_err(|error| error.to_string())
+        };
+        let (ca, crl) = ("client_ca_file = \"ca.pem\"\n", "client_crl_file = \"crl.pem\"\n");
+        let alone = certificates(&format!("[mutual_tls]\n{crl}")).unwrap_err();
+        assert!(
+            alone.contains("/etc/p.toml:2") && alone.contains("needs mutual_tls.client_ca_file"),
+            "{alone}"
+        );
+        assert!(certificates(&format!("[mutual_tls]\n{ca}{crl}")).unwrap().unwrap().crl_file.is_some());
+        assert!(certificates("").unwrap().is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod file;
 pub(crate) mod forward_auth;
 pub(crate) mod listeners;
 pub(crate) mod reference;
+pub(crate) mod reference_text;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,7 +34,7 @@ pub(crate) struct Config {
     /// Where to listen, and how.
     pub(crate) listeners: Listeners,
     /// What applications' certificates are judged by.
-    pub(crate) certificates: Certificates,
+    pub(crate) certificates: Option<Certificates>,
     /// Threads that answer requests; without it one for each core.
     pub(crate) threads: Option<usize>,
     /// What tokens may be.
@@ -60,7 +61,7 @@ pub(crate) struct Config {
 #[derive(Debug, Clone)]
 pub(crate) struct Certificates {
     /// PEM certificates of the CAs for `tls_client_auth`.
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) ca_file: PathBuf,
     /// PEM lists of what those CAs have revoked.
     pub(crate) crl_file: Option<PathBuf>,
 }
@@ -271,10 +272,7 @@ impl Values {
             issuer: self.text("issuer").map(str::to_owned),
             data: self.data_flag.clone().or_else(|| self.text("data").map(PathBuf::from)),
             listeners: Listeners::read(self)?,
-            certificates: Certificates {
-                ca_file: self.text("mutual_tls.client_ca_file").map(PathBuf::from),
-                crl_file: self.text("mutual_tls.client_crl_file").map(PathBuf::from),
-            },
+            certificates: listeners::certificates(self)?,
             threads: self.whole("server.threads").and_then(|threads| usize::try_from(threads).ok()),
             tokens: Tokens {
                 lifetime: whole("tokens.lifetime")?,
@@ -429,7 +427,7 @@ mod tests {
     fn the_defaults_are_a_configuration() {
         let config = Values::defaults().config().unwrap();
         assert_eq!(config.listeners.plain, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
-        assert!(config.certificates.ca_file.is_none() && config.certificates.crl_file.is_none());
+        assert!(config.certificates.is_none());
         assert_eq!((config.tokens.lifetime, config.tokens.max_access_token_bytes), (3600, 7000));
         assert_eq!((config.limits.connections, config.limits.drain_seconds), (10_000, 30));
         let budget = (config.limits.token_marks_per_application, config.limits.revocations_per_minute);

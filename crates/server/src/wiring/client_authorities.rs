@@ -57,21 +57,12 @@ enum Found {
 }
 
 impl AuthorityFiles {
-    /// Reads what is configured, if anything is.
-    pub(super) fn open(configured: &Certificates) -> Result<Option<AuthorityFiles>, Failure> {
-        let Certificates { ca_file, crl_file } = configured;
-        let Some(ca) = ca_file.clone() else {
-            return match crl_file {
-                None => Ok(None),
-                Some(_) => Err(Failure::usage(
-                    "mutual_tls.client_crl_file needs mutual_tls.client_ca_file: the lists are of its authorities",
-                )),
-            };
-        };
-        let files = Files { ca, crl: crl_file.clone() };
+    /// Reads what is configured.
+    pub(super) fn open(configured: &Certificates) -> Result<AuthorityFiles, Failure> {
+        let files = Files { ca: configured.ca_file.clone(), crl: configured.crl_file.clone() };
         let taken = files.stamp();
         let authorities = files.read().map_err(Failure::usage)?;
-        Ok(Some(AuthorityFiles { files, taken, authorities }))
+        Ok(AuthorityFiles { files, taken, authorities })
     }
 
     /// Gives them to the engine, and every later content of the files too.
@@ -204,8 +195,7 @@ mod tests {
         fn new(ca: &str, crl: Option<&str>) -> Folder {
             let folder = tempfile::tempdir().unwrap();
             let path = |name| folder.path().join(name);
-            let configured =
-                Certificates { ca_file: Some(path("ca.pem")), crl_file: crl.map(|_| path("crl.pem")) };
+            let configured = Certificates { ca_file: path("ca.pem"), crl_file: crl.map(|_| path("crl.pem")) };
             let made = Folder { folder, configured };
             made.put("ca.pem", ca);
             made.put("crl.pem", crl.unwrap_or_default());
@@ -231,8 +221,7 @@ mod tests {
         fn followed(&self) -> (Followed, Arc<Mutex<Option<Authorities>>>) {
             let taken = Arc::new(Mutex::new(None));
             let last = Arc::clone(&taken);
-            let files =
-                AuthorityFiles::open(&self.configured).unwrap_or_else(|error| panic!("{error}")).unwrap();
+            let files = AuthorityFiles::open(&self.configured).unwrap_or_else(|error| panic!("{error}"));
             let take = move |authorities| *last.lock().unwrap() = Some(authorities);
             (files.follow_with(Arc::new(FixedClock::default()), take), taken)
         }
@@ -257,9 +246,6 @@ mod tests {
         let folder = Folder::new(&root.own.pem, None);
         fs::remove_file(folder.folder.path().join("ca.pem")).unwrap();
         assert!(folder.refused().contains("can't be read: No such file"));
-        let alone = Certificates { ca_file: None, crl_file: Some("crl.pem".into()) };
-        assert!(AuthorityFiles::open(&alone).is_err());
-        assert!(AuthorityFiles::open(&Certificates { ca_file: None, crl_file: None }).unwrap().is_none());
     }
 
     #[test]

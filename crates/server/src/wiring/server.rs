@@ -66,7 +66,7 @@ impl Installation {
     /// Binds the configured addresses, opens the journal, and settles issuer and built-in resource. Nothing
     /// is written to the directory before the journal was found to go with it.
     pub(crate) async fn bind(self) -> Result<Bound, Failure> {
-        let authorities = AuthorityFiles::open(&self.config.certificates)?;
+        let authorities = self.config.certificates.as_ref().map(AuthorityFiles::open).transpose()?;
         let bindings = Bindings::open(&self.config).await?;
         let metrics = match self.config.metrics {
             Some(wanted) => Some(listen(wanted).await?),

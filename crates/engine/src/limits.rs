@@ -198,7 +198,8 @@ impl Limits {
 
     /// How often a table was full and the bucket that all newcomers share answered.
     pub fn times_crowded(&self) -> u64 {
-        self.address.crowded() + self.failed_proofs.crowded() + self.application.crowded()
+        let of_addresses = self.address.crowded() + self.failed_proofs.crowded();
+        of_addresses + self.application.crowded() + self.revocations.crowded()
     }
 
     fn judge(&self, limit: Limit, taken: Result<(), u64>) -> Result<(), LimitReached> {

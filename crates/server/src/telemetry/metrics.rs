@@ -21,6 +21,7 @@ use procura_http::connection::{Drain, Handshake};
 use procura_http::metrics::{Metrics, Route};
 use procura_protocol::time::UnixSeconds;
 use procura_store::Directory;
+use procura_store::credential::{CredentialKind, WARNED_AHEAD};
 use procura_store::histogram::Histogram;
 use procura_store::journal::RefusalCause;
 use prometheus_client::collector::Collector;
@@ -31,9 +32,6 @@ use prometheus_client::registry::Registry;
 
 use super::own_process::OwnProcess;
 use crate::wiring::ThisEngine;
-
-/// Seconds before its end from which a credential counts as about to expire.
-pub(crate) const EXPIRES_SOON: i64 = 30 * 24 * 60 * 60;
 
 /// Everything that is counted.
 pub(crate) struct Exposition {
@@ -250,22 +248,15 @@ fn of_process(families: &mut Families<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Credentials that prove something now and will not in 30 days, by kind.
-fn expiring(directory: &Directory, now: UnixSeconds) -> [(&'static str, u64); 3] {
-    let soon = |end: &Option<UnixSeconds>| end.is_some_and(|end| now < end && end.0 - now.0 <= EXPIRES_SOON);
-    let count = |ends: &mut dyn Iterator<Item = Option<UnixSeconds>>| ends.filter(soon).count() as u64;
-    let (mut secrets, mut certificates, mut keys) = (0, 0, 0);
-    for application in directory.applications().filter(|application| application.active) {
-        let registration = &application.registration;
-        secrets += count(&mut application.secrets.iter().map(|secret| secret.expires_at));
-        certificates +=
-            count(&mut registration.certificates.iter().map(|certificate| certificate.expires_at));
-        keys += count(&mut registration.keys.iter().map(|key| key.expires_at));
+/// Credentials that prove something now and will not in thirty days, by kind.
+fn expiring(directory: &Directory, now: UnixSeconds) -> [(&'static str, u64); CredentialKind::ALL.len()] {
+    let mut counts = [0; CredentialKind::ALL.len()];
+    for ending in directory.expiring(now.plus(WARNED_AHEAD + 1)).filter(|ending| now < ending.expires_at) {
+        if let Some(at) = CredentialKind::ALL.iter().position(|kind| *kind == ending.kind) {
+            counts[at] += 1;
+        }
     }
-    for resource in directory.resources().filter(|resource| resource.active) {
-        secrets += count(&mut resource.secrets.iter().map(|secret| secret.expires_at));
-    }
-    [("secret", secrets), ("certificate", certificates), ("key", keys)]
+    std::array::from_fn(|at| (CredentialKind::ALL[at].name(), counts[at]))
 }
 
 fn encode_histogram(encoder: &mut MetricEncoder<'_>, histogram: &Histogram) -> fmt::Result {

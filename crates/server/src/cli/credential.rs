@@ -55,8 +55,8 @@ pub(super) fn command(noun: &Noun, kind: CredentialKind) -> Command {
     };
     let file = match kind {
         CredentialKind::Secret => None,
-        CredentialKind::Certificate => Some(certificate::file()),
-        CredentialKind::Key => Some(key::file()),
+        CredentialKind::Certificate => Some(file(certificate::FILE)),
+        CredentialKind::Key => Some(file(key::FILE)),
     };
     Command::new(kind.name())
         .about(about)
@@ -69,6 +69,11 @@ pub(super) fn command(noun: &Noun, kind: CredentialKind) -> Command {
             shared(Command::new("retire").about(format!("End a {kind} at once")), noun)
                 .args([number, compromised]),
         ])
+}
+
+fn file(help: &'static str) -> Arg {
+    let file = Arg::new("file").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    file.required(true).help(help)
 }
 
 fn shared(command: Command, noun: &Noun) -> Command {

@@ -123,6 +123,7 @@ pub(crate) struct Limits {
     pub(crate) failed_proofs_per_address_per_minute: u32,
     pub(crate) requests_per_application_per_minute: u32,
     pub(crate) contacts_per_application_per_hour: u32,
+    pub(crate) held_back_seconds: u64,
     pub(crate) trusted_proxies: Vec<Network>,
 }
 
@@ -308,6 +309,7 @@ impl Values {
                 failed_proofs_per_address_per_minute: number("limits.failed_proofs_per_address_per_minute")?,
                 requests_per_application_per_minute: number("limits.requests_per_application_per_minute")?,
                 contacts_per_application_per_hour: number("limits.contacts_per_application_per_hour")?,
+                held_back_seconds: whole("limits.held_back_seconds")?,
                 trusted_proxies: networks(self.text("limits.trusted_proxies").unwrap_or_default())
                     .map_err(|_| ConfigError::absent("limits.trusted_proxies"))?,
             },

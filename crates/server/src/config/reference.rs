@@ -363,6 +363,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 limit.",
     },
     Setting {
+        path: "limits.held_back_seconds",
+        kind: Kind::Whole { min: 0, max: 10 },
+        default: Default::Toml("1"),
+        about: "How long an address that is beyond a limit waits for the answer that says so. It keeps whoever tries\n\
+                on without a pause from taking the server's time from others. 0 answers at once.",
+    },
+    Setting {
         path: "limits.trusted_proxies",
         kind: Kind::Networks,
         default: Default::Absent("10.0.0.0/8 192.0.2.1"),

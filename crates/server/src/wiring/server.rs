@@ -47,9 +47,6 @@ pub(crate) type ThisEngine = Engine<ServingDirectory, DiskJournal>;
 const PATIENCE: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// For how long an address that is beyond a limit waits for the answer that says so.
-const HELD_BACK: Duration = Duration::from_secs(1);
-
 /// An installation whose listeners are bound, and whose issuer is known therefore. Nothing is served yet.
 pub(crate) struct Bound {
     installation: Installation,
@@ -258,7 +255,7 @@ fn surroundings(installation: &Installation) -> Result<(Surroundings, Option<Arc
         proxies: TrustedProxies(installation.config.limits.trusted_proxies.clone()),
         metrics: Arc::default(),
         observer: spans.clone().map(|spans| spans as Arc<dyn Observer>),
-        hold: HELD_BACK,
+        hold: Duration::from_secs(installation.config.limits.held_back_seconds),
     };
     Ok((surroundings, spans))
 }

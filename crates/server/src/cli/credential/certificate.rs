@@ -1,10 +1,8 @@
 //! A certificate that stands in a registration (RFC 8705 2.2).
 
-use std::path::PathBuf;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::{Arg, ArgMatches};
+use clap::ArgMatches;
 use procura_protocol::time::UnixSeconds;
 use procura_store::administration::{CredentialRecord, CredentialValue, NewCredential, Shown};
 use procura_store::credential::CredentialKind;
@@ -30,13 +28,8 @@ pub(super) fn about() -> (String, String) {
     (about, long.to_owned())
 }
 
-pub(super) fn file() -> Arg {
-    Arg::new("file")
-        .value_name("FILE")
-        .value_parser(clap::value_parser!(PathBuf))
-        .required(true)
-        .help("The certificate in PEM, alone: neither its chain nor its private key")
-}
+/// What the file holds.
+pub(super) const FILE: &str = "The certificate in PEM, alone: neither its chain nor its private key";
 
 pub(super) fn add(
     desk: &Desk,

@@ -1,8 +1,6 @@
 //! A public key that verifies an application's assertions (RFC 7523 2.2).
 
-use std::path::PathBuf;
-
-use clap::{Arg, ArgMatches};
+use clap::ArgMatches;
 use procura_jose::Jwk;
 use procura_protocol::time::UnixSeconds;
 use procura_store::administration::{CredentialRecord, CredentialValue, NewCredential, Shown};
@@ -27,13 +25,9 @@ pub(super) fn about() -> (String, String) {
     (about, long.to_owned())
 }
 
-pub(super) fn file() -> Arg {
-    Arg::new("file")
-        .value_name("FILE")
-        .value_parser(clap::value_parser!(PathBuf))
-        .required(true)
-        .help("The public key: a JWK, or PEM (EC P-256, Ed25519, or RSA, which is taken for PS256)")
-}
+/// What the file holds.
+pub(super) const FILE: &str =
+    "The public key: a JWK, or PEM (EC P-256, Ed25519, or RSA, which is taken for PS256)";
 
 pub(super) fn add(
     desk: &Desk,

@@ -158,20 +158,25 @@ impl<S: Store, J: Journal> Engine<S, J> {
     }
 
     /// The same application on the directory of now: what is decided later in a request must not be decided
-    /// on what was true when it came. It has proved who it is already, and one that was removed or disabled
-    /// since has not.
+    /// on what was true when it came. One that was removed or disabled since has proved nothing. A proof can't
+    /// be asked for again, since an assertion is used once: where what it could prove itself with has changed
+    /// meanwhile, it has to come again.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] when the directory can't be confirmed.
+    /// [`Unavailable`] when the directory can't be confirmed, or for that reason.
     pub fn renew(
         &self,
         caller: &AuthenticatedApplication,
     ) -> Result<Result<AuthenticatedApplication, NotAuthenticated>, Unavailable> {
         let (directory, bound_to) = (self.store.directory()?, caller.bound_to);
         let found = directory.application_by_number(caller.application.no).filter(|found| found.active);
-        let application = found.cloned().ok_or(NotAuthenticated::Credentials);
-        Ok(application.map(|application| AuthenticatedApplication { application, directory, bound_to }))
+        let Some(application) = found.cloned() else { return Ok(Err(NotAuthenticated::Credentials)) };
+        let proved = &caller.application;
+        if application.secrets != proved.secrets || application.registration != proved.registration {
+            return Err(Unavailable::ProofChanged);
+        }
+        Ok(Ok(AuthenticatedApplication { application, directory, bound_to }))
     }
 
     /// The active application that the request's proof is of; or whether the id that it named is known, and

@@ -109,6 +109,9 @@ pub enum Unavailable {
     /// A change that concerns this request is committed and still being loaded.
     #[error("a change that concerns this request is still being loaded")]
     BeingLoaded,
+    /// What the application could prove itself with was changed while its request waited.
+    #[error("the application's credentials were changed while it waited")]
+    ProofChanged,
     /// The record could not be made durable.
     #[error(transparent)]
     Journal(#[from] JournalUnavailable),

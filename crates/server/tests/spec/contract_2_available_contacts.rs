@@ -154,6 +154,23 @@ async fn the_list_of_another_application_does_not_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whose_secret_is_taken_away_while_a_list_waits_has_to_come_again() {
+    let app = TestApp::new(&World::default());
+    let first = app.begin(asking_for_the_list(APPLICATION, SECRET)).await;
+    let second = tokio::spawn({
+        let service = app.service();
+        async move {
+            let request = asking_for_the_list(APPLICATION, SECRET);
+            tower::ServiceExt::oneshot(service, request).await.unwrap()
+        }
+    });
+    tokio::task::yield_now().await;
+    app.store.set(World::default().application(|application| application.secrets.clear()).publish());
+    drop(first);
+    assert_eq!(second.await.unwrap().status(), 503);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_had_to_wait_is_decided_on_the_directory_of_its_turn() {
     let app = TestApp::new(&World::default());
     let first = app.begin(asking_for_the_list(APPLICATION, SECRET)).await;

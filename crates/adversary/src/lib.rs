@@ -1,0 +1,3 @@
+//! Attacks on a token server, named one by one.
+
+pub mod adapter;

@@ -357,10 +357,12 @@ impl Draft {
     pub fn parse(file: &str, folder: &Path, text: &str) -> Result<Draft, AdapterError> {
         let malformed =
             |why: &dyn fmt::Display| AdapterError::Malformed { file: file.to_owned(), why: why.to_string() };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = std::path::absolute(folder).map_err(|error| malformed(&error))?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| malformed(&error))?;
         let setup = table.get("setup").map(|setup| setup.clone().try_into::<Command>()).transpose();
         let setup = setup.map_err(|error| malformed(&format_args!("in `setup`: {}", error.message())))?;
-        Ok(Draft { file: file.to_owned(), folder: folder.to_owned(), table, setup })
+        Ok(Draft { file: file.to_owned(), folder, table, setup })
     }
 
     /// The command to run before [`Draft::fill`], and the folder to run it in.
@@ -388,6 +390,14 @@ impl Draft {
         adapter.folder = self.folder;
         check::check(&adapter).map_err(malformed)?;
         Ok(adapter)
+    }
+}
+
+impl Command {
+    /// The same with its placeholders filled.
+    pub(crate) fn filled(&self, values: &Values) -> Result<Command, String> {
+        let filled: Result<_, _> = self.command.iter().map(|part| values.text(part)).collect();
+        Ok(Command { command: filled? })
     }
 }
 

@@ -3,11 +3,14 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_jose::{Algorithm, Jwk, PrivateKey, UnverifiedJwt};
-use procura_protocol::client_assertion::{AHEAD, ASSERTION_TYPES, ClientAssertion, MAX_JTI_BYTES, Terms};
+use procura_protocol::client_assertion::{
+    AHEAD, ASSERTION_TYPES, ClientAssertion, MAX_JTI_BYTES, Purpose, Terms,
+};
 use procura_protocol::time::UnixSeconds;
 use serde_json::Value;
 
 const TERMS: Terms<'_> = Terms {
+    purpose: Purpose::Authentication,
     application: "app_partner",
     audience: "https://procura.example",
     now: UnixSeconds(1_800_000_000),
@@ -48,7 +51,7 @@ fn accepted(token: &str, jwk: &Jwk, claims: &str) -> bool {
     if read.check(&TERMS).is_err() {
         return false;
     }
-    let Terms { application, audience, now, lifetime } = TERMS;
+    let Terms { application, audience, now, lifetime, .. } = TERMS;
     assert_eq!((&*read.issuer, &*read.subject, &*read.audience), (application, application, audience));
     assert!(now < read.expires_at && read.expires_at <= now.plus(lifetime + AHEAD), "exp out of bounds");
     for at in [read.issued_at, read.not_before].into_iter().flatten() {

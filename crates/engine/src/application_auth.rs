@@ -1,10 +1,11 @@
 //! Which application asks, and what proves it (contract, chapter 6).
 //!
 //! One file for each kind of proof: [`secret`], [`assertion`], [`certificate`]. This one decides which of
-//! them a request brings, asks for the second factor, and alone makes an [`AuthenticatedApplication`].
+//! them a request brings, asks for the second factor, and alone makes an [`AuthenticatedApplication`]. What its tokens are bound to comes after, in [`possession`].
 
 pub mod assertion;
 pub(crate) mod certificate;
+pub mod possession;
 pub(crate) mod secret;
 
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use procura_protocol::time::UnixMillis;
+use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_store::Clock;
 use thiserror::Error;
 
@@ -31,18 +31,25 @@ pub(crate) struct ClockWatch {
     clock: Arc<dyn Clock>,
     /// Wall minus monotonic at start, in milliseconds.
     offset: i64,
+    started_at: UnixSeconds,
     state: AtomicU8,
 }
 
 impl ClockWatch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> ClockWatch {
         let offset = offset(&*clock);
-        ClockWatch { clock, offset, state: AtomicU8::new(BELIEVED) }
+        let started_at = clock.now().seconds();
+        ClockWatch { clock, offset, started_at, state: AtomicU8::new(BELIEVED) }
     }
 
     /// Time since some fixed point of this process.
     pub(crate) fn monotonic(&self) -> Duration {
         self.clock.monotonic()
+    }
+
+    /// The wall clock when this was made.
+    pub(crate) fn started_at(&self) -> UnixSeconds {
+        self.started_at
     }
 
     /// The wall clock, if it can be believed.

@@ -10,18 +10,23 @@
 use std::sync::Arc;
 
 use procura_jose::ring::{KeyRing, RingKey, TokenKind};
-use procura_protocol::claims::{AccessTokenClaims, ClientClaim, IdTokenClaims, group_by_permissions};
-use procura_protocol::confirmation::CertificateThumbprint;
+use procura_protocol::algorithm::Algorithm;
+use procura_protocol::application_auth::Profile;
+use procura_protocol::claims::{
+    AccessTokenClaims, ClientClaim, IdTokenClaims, common_permissions, group_by_permissions,
+};
+use procura_protocol::confirmation::Binding;
 use procura_protocol::contact_token::{ContactTokenRequest, MAX_CLIENTS};
 use procura_protocol::ids::{self, ClientId};
 use procura_protocol::permission::Permissions;
 use procura_protocol::time::{UnixMillis, UnixSeconds};
-use procura_store::journal::{AskedFor, Issued, Record, RefusalCause, Refused};
-use procura_store::records::{Contact, ContactNo, KeyNo, RandomId, Resource};
+use procura_store::journal::{AskedFor, Door, Issued, Record, RefusalCause, Refused};
+use procura_store::records::{Application, Contact, ContactNo, KeyNo, RandomId, Resource};
 use procura_store::{Journal, Store};
 use thiserror::Error;
 
 use crate::application_auth::AuthenticatedApplication;
+use crate::application_auth::possession::TokenRequester;
 use crate::limits::LimitReached;
 use crate::rule::{self, AllowedClient};
 use crate::token_id::access_token_jti;
@@ -31,12 +36,25 @@ use crate::{Engine, Fingerprint, Unavailable};
 pub struct ContactToken {
     /// The signed access token.
     pub access_token: String,
-    /// The signed ID token.
-    pub id_token: String,
+    /// The signed ID token, if one was wanted.
+    pub id_token: Option<String>,
+    /// The permissions that every listed client has: the access token's scope.
+    pub scope: Permissions,
+    /// What the access token is bound to.
+    pub binding: Option<Binding>,
     /// Seconds from now until both expire.
     pub expires_in: i64,
     /// The record, for `Procura-Reference`.
     pub reference: RandomId,
+}
+
+/// By which door a contact token is asked for, and what the answer must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// For the record.
+    pub(crate) door: Door,
+    /// Whether an ID token is to be signed.
+    pub(crate) id_token: bool,
 }
 
 /// Why there is no contact token.
@@ -67,6 +85,8 @@ pub enum Refusal {
     MalformedContact(ids::InvalidId),
     /// The resource is not one that this application is registered for.
     Target,
+    /// The resource's tokens are signed with an algorithm that the application's profile does not have.
+    ProfileAlgorithm,
     /// The rule leaves no client. One answer, whatever the cause.
     CannotActFor,
     /// A named client is not among those allowed, for whatever reason.
@@ -107,16 +127,18 @@ struct Decline {
 impl<S: Store, J: Journal> Engine<S, J> {
     /// Issues a contact token to an application, or says why not.
     ///
-    /// `contact_id` is the path segment, decoded once and otherwise as it came.
+    /// `contact_id` is as it came, decoded once if it stood in a path. This is the one way to a contact token,
+    /// whatever door was knocked at.
     pub async fn contact_token(
         &self,
-        application: &AuthenticatedApplication,
+        requester: &TokenRequester,
         contact_id: &str,
         request: &ContactTokenRequest<'_>,
+        wanted: Wanted,
     ) -> Result<ContactToken, ContactTokenError> {
-        let now = self.now().map_err(Unavailable::from)?;
+        let (now, application) = (self.now().map_err(Unavailable::from)?, requester.application());
         match self.decide(application, contact_id, request, now.seconds())? {
-            Ok(grant) => self.grant(application, grant, now).await,
+            Ok(grant) => self.grant(requester, grant, wanted, now).await,
             Err(decline) => Err(self.decline(application, decline, now).await),
         }
     }
@@ -141,6 +163,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let Some(resource) = target(caller, request) else {
             return Ok(Err(early(Refusal::Target, RefusalCause::Target)));
         };
+        if !self.profile_has(application, resource.access_token_algorithm) {
+            return Ok(Err(early(Refusal::ProfileAlgorithm, RefusalCause::ProfileAlgorithm)));
+        }
         self.admit_contact(caller, fingerprint)?;
         let contact = directory.contact(contact_id);
         let ruled = rule::allowed_clients(directory, application, contact, now);
@@ -207,14 +232,16 @@ impl<S: Store, J: Journal> Engine<S, J> {
 
     async fn grant(
         &self,
-        caller: &AuthenticatedApplication,
+        requester: &TokenRequester,
         grant: Grant<'_>,
+        wanted: Wanted,
         now: UnixMillis,
     ) -> Result<ContactToken, ContactTokenError> {
+        let (caller, binding) = (requester.application(), requester.binding());
         let ring = self.keys.current();
         let signers = Signers::choose(&ring, caller, &grant)?;
         let [reference, id_token_jti] = self.random_ids();
-        let claims = Claims::write(&self.settings.issuer, caller, &grant, id_token_jti);
+        let claims = Claims::write(&self.settings.issuer, requester, &grant, id_token_jti);
         let bytes = signers.access_token.token_len(TokenKind::AccessToken, claims.access_token.len());
         if bytes > self.settings.max_access_token_bytes {
             let refusal = Refusal::TooLong { count: grant.clients.len(), bytes };
@@ -229,13 +256,17 @@ impl<S: Store, J: Journal> Engine<S, J> {
             application: caller.application().no,
             clients: grant.clients.iter().map(|client| client.no).collect(),
             resource: grant.resource.no,
-            id_token_key: KeyNo(signers.id_token.number()),
+            id_token_key: wanted.id_token.then(|| KeyNo(signers.id_token.number())),
             access_token_key: KeyNo(signers.access_token.number()),
             expires_at: grant.expires_at,
             version: caller.directory().version(),
+            door: wanted.door,
         });
         let durable = self.journal.append(now, &record).map_err(Unavailable::from)?;
-        let id_token = signers.id_token.sign(TokenKind::IdToken, &claims.id_token).await;
+        let id_token = match wanted.id_token {
+            true => signers.id_token.sign(TokenKind::IdToken, &claims.id_token).await.map(Some),
+            false => Ok(None),
+        };
         let access_token = signers.access_token.sign(TokenKind::AccessToken, &claims.access_token).await;
         durable.await.map_err(Unavailable::from)?;
         let signed = id_token.and_then(|id_token| Ok((id_token, access_token?)));
@@ -245,7 +276,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
         })?;
         self.counts.issue();
         let expires_in = grant.expires_at.0 - grant.issued_at.0;
-        Ok(ContactToken { access_token, id_token, expires_in, reference })
+        let scope = claims.scope;
+        Ok(ContactToken { access_token, id_token, scope, binding, expires_in, reference })
     }
 
     async fn decline(
@@ -257,6 +289,14 @@ impl<S: Store, J: Journal> Engine<S, J> {
         match self.record_refusal(caller, (decline.cause, decline.missed), decline.asked_for, now).await {
             Ok(reference) => ContactTokenError::Refused { refusal: decline.refusal, reference },
             Err(unavailable) => unavailable.into(),
+        }
+    }
+
+    /// Whether the application's profile takes tokens that are signed so.
+    pub(crate) fn profile_has(&self, application: &Application, algorithm: Algorithm) -> bool {
+        match application.registration.profile {
+            Profile::Standard => true,
+            Profile::Fapi2 => algorithm != Algorithm::Rs256,
         }
     }
 
@@ -284,7 +324,10 @@ impl<S: Store, J: Journal> Engine<S, J> {
 }
 
 /// The resource that was asked for, or the application's default.
-fn target(caller: &AuthenticatedApplication, request: &ContactTokenRequest<'_>) -> Option<Arc<Resource>> {
+pub(crate) fn target(
+    caller: &AuthenticatedApplication,
+    request: &ContactTokenRequest<'_>,
+) -> Option<Arc<Resource>> {
     let registered = &caller.application().resources;
     let resource = match &request.resource {
         Some(id) => caller.directory().resource(id.as_str())?,
@@ -345,10 +388,12 @@ impl<'r> Signers<'r> {
 struct Claims {
     id_token: Vec<u8>,
     access_token: Vec<u8>,
+    scope: Permissions,
 }
 
 impl Claims {
-    fn write(issuer: &str, caller: &AuthenticatedApplication, grant: &Grant<'_>, jti: RandomId) -> Claims {
+    fn write(issuer: &str, requester: &TokenRequester, grant: &Grant<'_>, jti: RandomId) -> Claims {
+        let caller = requester.application();
         let (application_id, contact_id) = (caller.application().id.as_str(), grant.contact.1.id.as_str());
         let (id_token_jti, access_token_jti) = (jti.text(), access_token_jti(jti).text());
         let listed: Vec<_> = grant
@@ -369,6 +414,7 @@ impl Claims {
             clients: &listed,
         };
         let permitted = grant.clients.iter().map(|allowed| (allowed.client.id.as_str(), allowed.permissions));
+        let mandates = group_by_permissions(permitted);
         let access_token = AccessTokenClaims {
             issuer,
             contact_id,
@@ -378,9 +424,10 @@ impl Claims {
             expires_at: grant.expires_at,
             token_id: access_token_jti.as_str(),
             directory_version: caller.directory().version().0,
-            mandates: &group_by_permissions(permitted),
-            bound_to: caller.bound_to().map(CertificateThumbprint),
+            mandates: &mandates,
+            bound_to: requester.binding(),
         };
-        Claims { id_token: id_token.to_json(), access_token: access_token.to_json() }
+        let scope = common_permissions(&mandates);
+        Claims { id_token: id_token.to_json(), access_token: access_token.to_json(), scope }
     }
 }

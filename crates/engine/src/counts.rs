@@ -54,6 +54,7 @@ const CAUSES: usize = 64;
 #[derive(Debug)]
 pub struct Counts {
     issued: AtomicU64,
+    own_issued: AtomicU64,
     refused: [AtomicU64; CAUSES],
     failed_proofs: [AtomicU64; FailedProof::ALL.len()],
 }
@@ -62,6 +63,7 @@ impl Default for Counts {
     fn default() -> Counts {
         Counts {
             issued: AtomicU64::new(0),
+            own_issued: AtomicU64::new(0),
             refused: std::array::from_fn(|_| AtomicU64::new(0)),
             failed_proofs: Default::default(),
         }
@@ -72,6 +74,11 @@ impl Counts {
     /// Contact tokens whose record is durable.
     pub fn issued(&self) -> u64 {
         self.issued.load(Ordering::Relaxed)
+    }
+
+    /// Applications' own tokens whose record is durable.
+    pub fn own_issued(&self) -> u64 {
+        self.own_issued.load(Ordering::Relaxed)
     }
 
     /// Authenticated applications that were refused for that cause.
@@ -86,6 +93,10 @@ impl Counts {
 
     pub(crate) fn issue(&self) {
         self.issued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn issue_own(&self) {
+        self.own_issued.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn refuse(&self, cause: RefusalCause) {

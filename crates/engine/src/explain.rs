@@ -1,6 +1,8 @@
 //! What a refusal missed, in sentences for an operator. A caller never sees them.
 
-use procura_store::journal::{Missed, RefusalCause};
+use procura_protocol::client_assertion::AssertionFault;
+use procura_protocol::dpop::DpopFault;
+use procura_store::journal::{Missed, RefusalCause, Refused};
 
 /// Why the request was refused, and what would change it.
 pub const fn cause(cause: RefusalCause) -> &'static str {
@@ -9,7 +11,7 @@ pub const fn cause(cause: RefusalCause) -> &'static str {
             "The application is not flagged trusted. To change it: procura application update APP --trusted true"
         }
         RefusalCause::MalformedContact => {
-            "The contact id in the path can't be one: 1 to 64 letters, digits, '.', '_' or '-'."
+            "The contact id can't be one: 1 to 64 letters, digits, '.', '_' or '-'."
         }
         RefusalCause::Target => {
             "The resource asked for is unknown, disabled, or not registered for this application."
@@ -31,7 +33,49 @@ pub const fn cause(cause: RefusalCause) -> &'static str {
             "The access token would be longer than [tokens] max_access_token_bytes allows. The partner must \
              name the clients that it needs in `clients`."
         }
+        RefusalCause::Assertion => {
+            "The assertion that was to be granted does not hold; what is wrong with it stands beside the cause."
+        }
+        RefusalCause::Proof => {
+            "The DPoP proof proves nothing; what is wrong with it stands beside the cause."
+        }
+        RefusalCause::ProofNotRegistered => {
+            "A DPoP proof came, and the application is registered for none. To change it: \
+             procura application update APP --dpop-bound-access-tokens true"
+        }
+        RefusalCause::ProfileAlgorithm => {
+            "The resource's access tokens are signed with RS256, which the application's profile does not have."
+        }
     }
+}
+
+/// What a record says beside its cause, in the words that records and exports use.
+pub fn details(refused: &Refused) -> Vec<&'static str> {
+    let code = u8::try_from(refused.missed).unwrap_or_default();
+    match refused.cause {
+        RefusalCause::Assertion => {
+            AssertionFault::from_code(code).map(AssertionFault::name).into_iter().collect()
+        }
+        RefusalCause::Proof => DpopFault::from_code(code).map(DpopFault::name).into_iter().collect(),
+        _ => Missed::in_bits(refused.missed).map(Missed::name).collect(),
+    }
+}
+
+/// The sentences about one refusal.
+pub fn sentences(refused: &Refused) -> Vec<String> {
+    let first = cause(refused.cause).to_owned();
+    let code = u8::try_from(refused.missed).unwrap_or_default();
+    let more: Vec<String> = match refused.cause {
+        RefusalCause::Assertion => {
+            details(refused).iter().map(|fault| format!("What is wrong with it: {fault}.")).collect()
+        }
+        RefusalCause::Proof => {
+            let fault = DpopFault::from_code(code);
+            fault.iter().map(|fault| format!("The proof {}.", fault.what_is_wrong())).collect()
+        }
+        _ => Missed::in_bits(refused.missed).map(|part| missed(part).to_owned()).collect(),
+    };
+    std::iter::once(first).chain(more).collect()
 }
 
 /// What a client of the contact missed.

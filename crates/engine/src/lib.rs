@@ -6,14 +6,14 @@
 //! the same call serves a route, a test and a simulation.
 //!
 //! A contact token passes, in this order, [`limits`] (whether it may be asked now), [`application_auth`]
-//! (who asks), [`contact_token`] (the flow) and [`rule`] (the heart: which clients, with which permissions,
+//! (who asks, and what the token is bound to), [`contact_token`] (the flow; by [`grant`] if a standard grant asks) and [`rule`] (the heart: which clients, with which permissions,
 //! until when).
 //!
 //! # How to add the next thing
 //!
-//! * A new **grant**: a file beside [`contact_token`]. Ask for an
-//!   [`application_auth::AuthenticatedApplication`] (nothing else can make one), decide with [`rule`],
-//!   append the record before signing and await it after, and give back an outcome enum.
+//! * A new **grant**: in [`grant`], or a file beside it. Ask for an
+//!   [`application_auth::possession::TokenRequester`] (nothing else can make one), leave it to
+//!   [`contact_token`] if it acts for a contact, else decide with [`rule`], append the record before signing and await it after, and give back an outcome enum.
 //! * A new **part of the rule**: in [`rule`], with its bit in `procura_store::journal::Missed`, a
 //!   sentence in [`explain`], and the naive model in `tests/rule`, which shares no code with it.
 //! * A new **cause**: the enum of its flow; the compiler then shows the one `match` in `procura-http`
@@ -30,6 +30,7 @@ pub mod contact_token;
 pub mod contacts;
 pub mod counts;
 pub mod explain;
+pub mod grant;
 pub mod introspection;
 pub mod limits;
 mod presented_token;
@@ -54,6 +55,7 @@ use zeroize::Zeroizing;
 
 use application_auth::assertion::{Assertions, FetchKeys};
 use application_auth::certificate::judged::ClientCertificates;
+use application_auth::possession::{Possession, PossessionSettings};
 use authentication_failures::AuthenticationFailureCount;
 use clock_watch::{ClockOff, ClockWatch};
 use counts::Counts;
@@ -74,6 +76,7 @@ pub struct Engine<S, J> {
     presented: PresentedTokens,
     certificates: ClientCertificates,
     assertions: Assertions,
+    possession: Possession,
 }
 
 /// What an operator may set about tokens.
@@ -130,6 +133,9 @@ pub enum Unavailable {
     /// No more used assertions can be remembered, of this application or of all.
     #[error("no more used assertions can be remembered")]
     AssertionsFull,
+    /// No more used proofs of possession can be remembered.
+    #[error("no more used proofs of possession can be remembered")]
+    ProofsFull,
     /// A change could not be written, or is not in force yet.
     #[error("the change could not be written, or is not in force yet")]
     NotChanged,
@@ -161,6 +167,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
         settings: Settings,
     ) -> Self {
         let assertions = Assertions::new(Arc::clone(&clock));
+        let possession = Possession::new(PossessionSettings::default(), clock.now().seconds(), &*random);
         let clock = ClockWatch::new(clock);
         let limits = Limits::new(settings.limits, settings.revocations_per_minute);
         Engine {
@@ -176,7 +183,16 @@ impl<S: Store, J: Journal> Engine<S, J> {
             presented: PresentedTokens::default(),
             certificates: ClientCertificates::default(),
             assertions,
+            possession,
         }
+    }
+
+    /// The same, with what an operator chose about proofs of possession.
+    #[must_use]
+    pub fn with_possession(mut self, settings: PossessionSettings) -> Self {
+        let now = self.clock.started_at();
+        self.possession = Possession::new(settings, now, &*self.random);
+        self
     }
 
     /// The same, with what fetches the keys that applications publish. Without it none are known.

@@ -233,12 +233,19 @@ fn check_binding(
     confirmation: Option<Confirmation>,
     certificate: Option<PeerCertificate>,
 ) -> Result<(), TokenFault> {
-    match (confirmation, certificate) {
+    let binding = match confirmation {
+        None => return Ok(()),
+        Some(Confirmation::Unknown) => return Err(TokenFault::Bound),
+        Some(Confirmation::Bound(binding)) => binding,
+    };
+    if binding.key().is_some() {
+        return Err(TokenFault::Bound);
+    }
+    match (binding.certificate(), certificate) {
         (None, _) => Ok(()),
-        (Some(Confirmation::Unknown), _) => Err(TokenFault::Bound),
-        (Some(Confirmation::Certificate(_)), None) => Err(TokenFault::CertificateMissing),
-        (Some(Confirmation::Certificate(named)), Some(shown)) if named == shown.thumbprint() => Ok(()),
-        (Some(Confirmation::Certificate(_)), Some(_)) => Err(TokenFault::CertificateOther),
+        (Some(_), None) => Err(TokenFault::CertificateMissing),
+        (Some(named), Some(shown)) if named == shown.thumbprint() => Ok(()),
+        (Some(_), Some(_)) => Err(TokenFault::CertificateOther),
     }
 }
 

@@ -135,10 +135,12 @@ pub(crate) fn refusal(refusal: Refusal) -> Response {
     }
     refuse(&match refusal {
         R::NotTrusted => ErrorCode::UnauthorizedClient.into(),
-        R::MalformedContact(error) => {
-            say(ErrorCode::InvalidRequest, format!("The contact id in the path {error}."))
-        }
+        R::MalformedContact(error) => say(ErrorCode::InvalidRequest, format!("The contact id {error}.")),
         R::Target => ErrorCode::InvalidTarget.into(),
+        R::ProfileAlgorithm => say(
+            ErrorCode::InvalidTarget,
+            "The access tokens of that resource are signed with an algorithm that this application's profile does not have.",
+        ),
         R::CannotActFor => ErrorCode::InvalidGrant.into(),
         R::ClientNotAllowed => say(
             ErrorCode::InvalidGrant,

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::Request;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
-use procura_engine::contact_token::{ContactToken, ContactTokenError};
+use procura_engine::contact_token::{ContactToken, ContactTokenError, Wanted};
 use procura_protocol::contact_token::{ContactTokenRequest, ContactTokenResponse, TokenType};
 use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_protocol::paths;
@@ -17,7 +17,7 @@ use procura_store::{Journal, Store};
 
 use crate::connection::read_body;
 use crate::routes::App;
-use crate::{answer, credentials, form};
+use crate::{answer, credentials, form, possession};
 
 /// The route's handler.
 pub(crate) async fn post<S: Store, J: Journal>(
@@ -33,7 +33,7 @@ pub(crate) async fn post<S: Store, J: Journal>(
         return answer::refuse_with(ErrorCode::UnsupportedMediaType);
     }
     match issue(&app, &head, &body).await {
-        Ok(token) => render(&token),
+        Ok(token) => render(&app, &token),
         Err(refused) => refused,
     }
 }
@@ -56,24 +56,34 @@ async fn issue<S: Store, J: Journal>(
         .await
         .map_err(answer::unavailable)?
         .map_err(answer::not_authenticated)?;
+    let requester = possession::require(app, application, head).await?;
     let contact_id = contact_id(head.uri.path());
-    app.engine.contact_token(&application, &contact_id, &request).await.map_err(|error| match error {
+    let issued = app.engine.contact_token(&requester, &contact_id, &request, Wanted::CONTACT_TOKEN);
+    issued.await.map_err(refused)
+}
+
+/// A contact token that was not given, at any door.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn refused(error: ContactTokenError) -> Response {
+    match error {
         ContactTokenError::Refused { refusal, reference } => {
             answer::with_reference(answer::refusal(refusal), reference)
         }
         ContactTokenError::LimitReached(reached) => answer::too_many(reached),
         ContactTokenError::Unavailable(reason) => answer::unavailable(reason),
-    })
+    }
 }
 
-fn render(token: &ContactToken) -> Response {
+fn render<S: Store, J: Journal>(app: &App<S, J>, token: &ContactToken) -> Response {
     let body = ContactTokenResponse {
         access_token: &token.access_token,
         expires_in: token.expires_in,
-        id_token: &token.id_token,
-        token_type: TokenType::Bearer,
+        // By this door it is always wanted.
+        id_token: token.id_token.as_deref().unwrap_or_default(),
+        token_type: TokenType::of(token.binding),
     };
-    answer::with_reference(answer::secret_json(body.to_json()), token.reference)
+    let response = answer::with_reference(answer::secret_json(body.to_json()), token.reference);
+    possession::with_nonce(app, response, token.binding)
 }
 
 /// The segment behind the prefix, decoded once. What does not decode to text can't be a contact id,

@@ -41,9 +41,11 @@ pub mod listener;
 pub mod metrics;
 pub mod network;
 mod own_guard;
+mod possession;
 mod preconditions;
 pub mod routes;
 pub mod tls;
+mod token;
 
 pub use answer::REFERENCE;
 pub use front::Front;

@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::own_guard::own_guard;
 use crate::{
     about_token, answer, available_contacts, clients, contact_token, contacts, documents, events,
-    forward_auth, health,
+    forward_auth, health, token,
 };
 
 /// [`paths::FORWARD_AUTH`], and the target of the original request after it.
@@ -101,6 +101,7 @@ pub fn router<S: Store, J: Journal>(
     });
     Ok(Router::new()
         .route(paths::TOKEN_FOR_CONTACT, post(contact_token::post))
+        .route(paths::TOKEN, post(token::post))
         .route(paths::AVAILABLE_CONTACTS, get(available_contacts::get))
         .route(paths::INTROSPECT, post(about_token::introspect))
         .route(paths::REVOKE, post(about_token::revoke))

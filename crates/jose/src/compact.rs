@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use crate::{Algorithm, KeyId, Signer, base64url};
+use crate::{Algorithm, Jwk, KeyId, Signer, base64url};
 
 /// What all tokens of one key and one type begin with: the encoded header and its dot.
 ///
@@ -21,6 +21,19 @@ impl CompactPrefix {
     /// The header `{"alg", "kid", "typ"}`. `typ` is written as it is (`at+jwt`, `JWT`).
     pub fn new(algorithm: Algorithm, kid: &KeyId, typ: &str) -> Self {
         let header = json!({ "alg": algorithm.as_str(), "kid": kid.as_str(), "typ": typ }).to_string();
+        let mut text = Vec::new();
+        base64url::encode_into(header.as_bytes(), &mut text);
+        text.push(b'.');
+        CompactPrefix { text: text.into(), signature_len: crate::algorithm::usual_signature_len(algorithm) }
+    }
+
+    /// The header `{"alg", "jwk", "typ"}` of a JWT that brings its key (RFC 9449 4.2), for
+    /// [`crate::verify_self_signed`].
+    pub fn bringing_its_key(key: &Jwk, typ: &str) -> Self {
+        let algorithm = key.algorithm();
+        // Members of a key are base64url, and a type is our own constant.
+        let jwk = key.required_json();
+        let header = format!(r#"{{"alg":"{algorithm}","jwk":{jwk},"typ":"{typ}"}}"#);
         let mut text = Vec::new();
         base64url::encode_into(header.as_bytes(), &mut text);
         text.push(b'.');

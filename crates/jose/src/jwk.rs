@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::digest::sha256;
 use crate::{Algorithm, KeyId, PublicKey, base64url};
 
 /// A public signature key as a JSON Web Key ([RFC 7517]), checked and parsed when it is read.
@@ -52,6 +53,16 @@ impl Jwk {
         self.members.thumbprint()
     }
 
+    /// The bytes of that thumbprint.
+    pub(crate) fn thumbprint_bytes(&self) -> [u8; 32] {
+        sha256(self.required_json().as_bytes())
+    }
+
+    /// Its public members alone, in the order of RFC 7638 3.
+    pub(crate) fn required_json(&self) -> String {
+        self.members.required_json()
+    }
+
     pub(crate) fn ec(x: &[u8], y: &[u8]) -> Result<Self, JwkError> {
         let public_key =
             PublicKey::es256(&coordinate(x, "x")?, &coordinate(y, "y")?).ok_or(JwkError::NotAKey)?;
@@ -86,12 +97,16 @@ impl Jwk {
 
 impl Members {
     fn thumbprint(&self) -> KeyId {
-        // Base64url needs no escaping in JSON.
-        KeyId::thumbprint(&match self {
+        KeyId::thumbprint(&self.required_json())
+    }
+
+    /// What a thumbprint is of (RFC 7638 3). Base64url needs no escaping in JSON.
+    fn required_json(&self) -> String {
+        match self {
             Members::Ec { x, y } => format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#),
             Members::Okp { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#),
             Members::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
-        })
+        }
     }
 }
 
@@ -169,7 +184,7 @@ pub enum JwkError {
 
 /// The members of RFC 7517 section 4 and RFC 7518 section 6 as they come; unknown ones are ignored.
 #[derive(Deserialize)]
-struct RawJwk {
+pub(crate) struct RawJwk {
     kty: String,
     crv: Option<String>,
     x: Option<String>,
@@ -205,6 +220,13 @@ impl TryFrom<RawJwk> for Jwk {
 }
 
 impl RawJwk {
+    /// The key, for this algorithm and no other: its own `alg` may be missing.
+    pub(crate) fn read_for(mut self, algorithm: Algorithm) -> Result<Jwk, JwkError> {
+        self.alg.get_or_insert_with(|| algorithm.as_str().to_owned());
+        let key = Jwk::try_from(self)?;
+        if key.algorithm() == algorithm { Ok(key) } else { Err(JwkError::AlgorithmOfOtherType) }
+    }
+
     fn check_purpose(&self) -> Result<(), JwkError> {
         let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth, &self.k];
         if private.into_iter().any(Option::is_some) {

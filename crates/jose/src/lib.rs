@@ -13,6 +13,8 @@
 //! * [`Jwk`], [`Jwks`], [`verify_jwt`]: public keys and the one way to look inside somebody's token.
 //! * `VerifiedCache` (feature `cache`): what was read from tokens that verified, so that a token that is
 //!   shown often is verified once. [`marks`]: the digests that kill them.
+//! * [`verify_self_signed`]: a JWT that brings its key, for proofs of possession. [`replay`]: names that may be used
+//!   once.
 //! * [`seal`]: private keys at rest, bound to what they are for.
 //! * [`random`]: randomness as an argument.
 //!
@@ -42,6 +44,7 @@ pub mod base64url;
 pub mod digest;
 pub mod marks;
 pub mod random;
+pub mod replay;
 #[cfg(feature = "tokio")]
 pub mod ring;
 pub mod seal;
@@ -54,6 +57,7 @@ mod key;
 mod key_id;
 mod members;
 mod public_key;
+mod self_signed;
 mod signer;
 mod unverified;
 #[cfg(feature = "cache")]
@@ -69,6 +73,7 @@ pub use key_id::{InvalidKeyId, KeyId};
 pub use public_key::{BadSignature, PublicKey};
 pub use random::{Random, SystemRandom};
 pub use seal::{KeyEncryptionKey, SealError};
+pub use self_signed::{SelfSignedError, SelfSignedJwt, verify_self_signed};
 pub use signer::Signer;
 #[cfg(feature = "tokio")]
 pub use signer::{RsaPool, SigningKey};

@@ -13,6 +13,7 @@ use crate::{Algorithm, Jwk, JwtError, Part};
 /// alone.
 pub struct UnverifiedJwt<'a> {
     algorithm: Algorithm,
+    has_type: bool,
     kid: Option<String>,
     issuer: String,
     claims: Vec<u8>,
@@ -44,7 +45,20 @@ impl<'a> UnverifiedJwt<'a> {
         let signature = decode(parts.signature, Part::Signature)?;
         let claims = object(parts.claims, Part::Claims)?;
         let Named { iss } = serde_json::from_slice(&claims).map_err(|_| JwtError::ClaimsShape)?;
-        Ok(UnverifiedJwt { algorithm, kid: header.kid, issuer: iss, claims, signed: parts.signed, signature })
+        Ok(UnverifiedJwt {
+            algorithm,
+            has_type: header.typ.is_some(),
+            kid: header.kid,
+            issuer: iss,
+            claims,
+            signed: parts.signed,
+            signature,
+        })
+    }
+
+    /// Whether it says at all what it is for.
+    pub fn has_type(&self) -> bool {
+        self.has_type
     }
 
     /// What it says to be signed with.

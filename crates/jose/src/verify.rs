@@ -208,7 +208,7 @@ impl Header {
         algorithm.ok_or(JwtError::AlgorithmUnknown)
     }
 
-    fn check(&self, expect: &Expect<'_>) -> Result<Algorithm, JwtError> {
+    pub(crate) fn check(&self, expect: &Expect<'_>) -> Result<Algorithm, JwtError> {
         let algorithm = self.algorithm()?;
         if !expect.algorithms.contains(&algorithm) {
             return Err(JwtError::AlgorithmNotAllowed(algorithm));

@@ -32,7 +32,7 @@ pub struct AccessToken {
     pub application: ApplicationId,
     /// `dv`: the version of the directory that it was decided on.
     pub version: u64,
-    /// `scope`, as it stands there.
+    /// `scope`, as it stands there; empty when it is not there, as in an application's own token.
     pub scope: Box<str>,
     /// `cnf`, if it is there, whatever it says: then the token is worth nothing without proof of what it
     /// names, and who can't check that must refuse it.
@@ -117,6 +117,7 @@ struct Raw {
     nbf: Option<UnixSeconds>,
     jti: Box<str>,
     client_id: ApplicationId,
+    #[serde(default)]
     scope: Box<str>,
     dv: u64,
     act: Option<RawActor>,
@@ -207,7 +208,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::confirmation::CertificateThumbprint;
+    use crate::confirmation::{Binding, CertificateThumbprint};
     use crate::permission::Permission;
 
     fn contact_token() -> Value {
@@ -314,6 +315,7 @@ mod tests {
         let thumbprint = CertificateThumbprint([1; 32]);
         let mut claims = contact_token();
         claims["cnf"] = json!({ "x5t#S256": thumbprint.to_string() });
-        assert_eq!(read(&claims).unwrap().confirmation, Some(Confirmation::Certificate(thumbprint)));
+        let bound = Confirmation::Bound(Binding::Certificate(thumbprint));
+        assert_eq!(read(&claims).unwrap().confirmation, Some(bound));
     }
 }

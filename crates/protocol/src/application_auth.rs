@@ -117,6 +117,16 @@ coded! {
     }
 }
 
+coded! {
+    /// What an application may never do less than.
+    Profile {
+        /// What its registration says, and no more.
+        Standard = 1 "standard",
+        /// The FAPI 2.0 Security Profile: no secrets, bound tokens only, and no RS256.
+        Fapi2 = 2 "fapi2",
+    }
+}
+
 /// What a certificate must say for `tls_client_auth`: exactly one of these (RFC 8705 2.1.2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CertificateSubject {

@@ -1,6 +1,7 @@
-//! The claims of the two tokens of a contact token (contract, chapter 1).
+//! The claims of the two tokens of a contact token (contract, chapter 1), and of an application's own.
 //!
-//! [`IdTokenClaims`] and [`AccessTokenClaims`] borrow, and are written once for every token.
+//! [`IdTokenClaims`], [`AccessTokenClaims`] and [`ApplicationTokenClaims`] borrow, and are written once for
+//! every token.
 //! [`OwnedIdTokenClaims`] and [`OwnedAccessTokenClaims`] are the same claims as somebody reads them.
 //!
 //! What must agree is stored once: `act.sub` is the application wherever there is one, `acr` is a
@@ -8,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::confirmation::{ByCertificate, CertificateThumbprint};
+use crate::confirmation::Binding;
 use crate::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use crate::json::{push_integer, push_string};
 use crate::permission::{Permission, Permissions};
@@ -122,9 +123,9 @@ pub struct AccessTokenClaims<'a> {
     pub directory_version: u64,
     /// `mandates`, as [`group_by_permissions`] makes them.
     pub mandates: &'a [MandateGroup<'a>],
-    /// `cnf`, written only if there is one: the certificate without which the token is worth nothing (RFC
-    /// 8705 3.1).
-    pub bound_to: Option<CertificateThumbprint>,
+    /// `cnf`, written only if there is one: without proof of it the token is worth nothing (RFC 8705 3.1,
+    /// RFC 9449 6.1).
+    pub bound_to: Option<Binding>,
 }
 
 impl AccessTokenClaims<'_> {
@@ -137,16 +138,10 @@ impl AccessTokenClaims<'_> {
         out.extend_from_slice(br#","client_id":"#);
         push_string(&mut out, self.application_id);
         out.extend_from_slice(br#","scope":""#);
-        out.extend_from_slice(OPENID.as_bytes());
-        for permission in scope.iter() {
-            out.push(b' ');
-            out.extend_from_slice(permission.name().as_bytes());
-        }
+        push_scope(&mut out, scope);
         out.push(b'"');
         push_actor(&mut out, self.application_id);
-        out.extend_from_slice(br#","dv":"#);
-        // A version counts changes, so it never reaches the numbers where the cast would matter.
-        push_integer(&mut out, i64::try_from(self.directory_version).unwrap_or(i64::MAX));
+        push_version(&mut out, self.directory_version);
         out.extend_from_slice(br#","mandates":["#);
         for (position, group) in self.mandates.iter().enumerate() {
             out.extend_from_slice(if position == 0 { br#"{"clients":"# } else { br#",{"clients":"# });
@@ -156,11 +151,7 @@ impl AccessTokenClaims<'_> {
             out.push(b'}');
         }
         out.push(b']');
-        if let Some(thumbprint) = self.bound_to {
-            out.extend_from_slice(br#","cnf":{"x5t#S256":"#);
-            push_string(&mut out, &thumbprint.to_string());
-            out.push(b'}');
-        }
+        push_confirmation(&mut out, self.bound_to);
         out.push(b'}');
         out
     }
@@ -171,6 +162,43 @@ impl AccessTokenClaims<'_> {
             clients + 48 + group.permissions.iter().count() * 34
         };
         self.mandates.iter().map(group).sum()
+    }
+}
+
+/// The claims of an application's own access token (RFC 9068 2.2), to be written. There is nobody that it acts
+/// for, and it gives no permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplicationTokenClaims<'a> {
+    /// `iss`, RFC 7519 4.1.1.
+    pub issuer: &'a str,
+    /// `aud`: the resource, RFC 7519 4.1.3.
+    pub resource_id: &'a str,
+    /// `sub` and `client_id` (RFC 9068 2.2): the application.
+    pub application_id: &'a str,
+    /// `iat`, RFC 7519 4.1.6.
+    pub issued_at: UnixSeconds,
+    /// `exp`, RFC 7519 4.1.4.
+    pub expires_at: UnixSeconds,
+    /// `jti`, RFC 7519 4.1.7.
+    pub token_id: &'a str,
+    /// `dv`: the version of the directory that the decision was made on.
+    pub directory_version: u64,
+    /// `cnf`, written only if there is one.
+    pub bound_to: Option<Binding>,
+}
+
+impl ApplicationTokenClaims<'_> {
+    /// The JWT's payload.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(384 + self.issuer.len() + self.resource_id.len());
+        push_common(&mut out, self.issuer, self.application_id, self.resource_id);
+        push_times(&mut out, self.issued_at, self.expires_at, self.token_id);
+        out.extend_from_slice(br#","client_id":"#);
+        push_string(&mut out, self.application_id);
+        push_version(&mut out, self.directory_version);
+        push_confirmation(&mut out, self.bound_to);
+        out.push(b'}');
+        out
     }
 }
 
@@ -192,12 +220,41 @@ fn push_times(out: &mut Vec<u8>, issued_at: UnixSeconds, expires_at: UnixSeconds
     push_string(out, token_id);
 }
 
+/// `openid` and the permissions, as `scope` has them. No name needs escaping in JSON.
+pub(crate) fn push_scope(out: &mut Vec<u8>, permissions: Permissions) {
+    out.extend_from_slice(OPENID.as_bytes());
+    for permission in permissions.iter() {
+        out.push(b' ');
+        out.extend_from_slice(permission.name().as_bytes());
+    }
+}
+
 fn push_actor(out: &mut Vec<u8>, application: &str) {
     out.extend_from_slice(br#","act":{"sub":"#);
     push_string(out, application);
     out.extend_from_slice(br#"},"acr":""#);
     out.extend_from_slice(ACR_UNATTENDED.as_bytes());
     out.push(b'"');
+}
+
+fn push_version(out: &mut Vec<u8>, version: u64) {
+    out.extend_from_slice(br#","dv":"#);
+    // A version counts changes, so it never reaches the numbers where the cast would matter.
+    push_integer(out, i64::try_from(version).unwrap_or(i64::MAX));
+}
+
+fn push_confirmation(out: &mut Vec<u8>, bound_to: Option<Binding>) {
+    let Some(binding) = bound_to else { return };
+    let certificate = binding.certificate().map(|certificate| ("x5t#S256", certificate.to_string()));
+    let key = binding.key().map(|key| ("jkt", key.to_string()));
+    out.extend_from_slice(br#","cnf":"#);
+    for (position, (name, thumbprint)) in certificate.into_iter().chain(key).enumerate() {
+        out.push(if position == 0 { b'{' } else { b',' });
+        push_string(out, name);
+        out.push(b':');
+        push_string(out, &thumbprint);
+    }
+    out.push(b'}');
 }
 
 fn push_strings<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str>) {
@@ -287,9 +344,9 @@ pub struct OwnedAccessTokenClaims {
     pub dv: u64,
     /// The clients, grouped by equal permissions.
     pub mandates: Vec<OwnedMandateGroup>,
-    /// The certificate that it is bound to, if it is.
+    /// What it is bound to, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cnf: Option<ByCertificate>,
+    pub cnf: Option<Binding>,
 }
 
 mod permission_names {
@@ -317,6 +374,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::confirmation::{CertificateThumbprint, KeyThumbprint};
 
     fn id_token<'a>(clients: &'a [ClientClaim<'a>]) -> IdTokenClaims<'a> {
         IdTokenClaims {
@@ -368,12 +426,45 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_access_token_names_its_certificate_last() {
-        let bound_to = Some(CertificateThumbprint([0; 32]));
-        let claims = AccessTokenClaims { bound_to, ..access_token(&[]) };
+    fn a_bound_access_token_names_what_it_is_bound_to_last() {
+        let (certificate, key) = (CertificateThumbprint([0; 32]), KeyThumbprint([0; 32]));
+        let digest = "A".repeat(43);
+        for (binding, members) in [
+            (Binding::Certificate(certificate), format!(r#""x5t#S256":"{digest}""#)),
+            (Binding::Key(key), format!(r#""jkt":"{digest}""#)),
+            (
+                Binding::CertificateAndKey(certificate, key),
+                format!(r#""x5t#S256":"{digest}","jkt":"{digest}""#),
+            ),
+        ] {
+            let claims = AccessTokenClaims { bound_to: Some(binding), ..access_token(&[]) };
+            let text = String::from_utf8(claims.to_json()).unwrap();
+            assert!(text.ends_with(&format!(r#","mandates":[],"cnf":{{{members}}}}}"#)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_applications_own_token_acts_for_nobody() {
+        let claims = ApplicationTokenClaims {
+            issuer: "https://procura.example",
+            resource_id: "https://procura.example/api",
+            application_id: "app_1",
+            issued_at: UnixSeconds(1_700_000_000),
+            expires_at: UnixSeconds(1_700_003_600),
+            token_id: "AAAAAAAAAAAAAAAAAAAAAA",
+            directory_version: 42,
+            bound_to: Some(Binding::Key(KeyThumbprint([0; 32]))),
+        };
         let text = String::from_utf8(claims.to_json()).unwrap();
-        let cnf = format!(r#""cnf":{{"x5t#S256":"{}"}}}}"#, "A".repeat(43));
-        assert!(text.ends_with(&format!(r#","mandates":[],{cnf}"#)), "{text}");
+        assert_eq!(
+            text,
+            format!(
+                r#"{{"iss":"https://procura.example","sub":"app_1","aud":"https://procura.example/api","iat":1700000000,"exp":1700003600,"jti":"AAAAAAAAAAAAAAAAAAAAAA","client_id":"app_1","dv":42,"cnf":{{"jkt":"{}"}}}}"#,
+                "A".repeat(43)
+            )
+        );
+        let read: crate::access_token::AccessToken = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.holder, &*read.scope), (crate::access_token::Holder::Application, ""));
     }
 
     #[test]
@@ -415,7 +506,7 @@ mod tests {
                 prop_assert_eq!(serde_json::to_vec(&read).unwrap(), claims.to_json());
 
                 let groups = group_by_permissions(names.iter().map(|(id, (_, p))| (id.as_str(), *p)));
-                let bound_to = bound.then_some(CertificateThumbprint([version as u8; 32]));
+                let bound_to = bound.then_some(Binding::Certificate([version as u8; 32].into()));
                 let claims = AccessTokenClaims {
                     issuer: &issuer, directory_version: version, bound_to, ..access_token(&groups)
                 };

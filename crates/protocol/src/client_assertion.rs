@@ -1,4 +1,5 @@
-//! What an application signs to prove who it is (RFC 7523 3, RFC 7521 5.2; contract, chapter 6).
+//! What an application signs to prove who it is, or to be granted a token for a contact (RFC 7523 3, RFC 7521
+//! 5; contract, chapters 5 and 6).
 //!
 //! Reading is strict and so is judging, since one assertion must have one meaning. Whose signature it is and
 //! whether it was used before are asked by who has the keys and remembers.
@@ -19,6 +20,9 @@ pub const MAX_JTI_BYTES: usize = 256;
 pub const AHEAD: i64 = 10;
 /// The most that an installation may let an assertion live, in seconds.
 pub const LONGEST_ASSERTION_LIFETIME: i64 = 3_600;
+
+/// Seconds that an assertion may live which is a grant.
+pub const GRANT_LIFETIME: i64 = 300;
 
 /// The values of `typ` that a client assertion may have; it may have none. Anything else says that it was
 /// signed for another purpose (RFC 8725 3.11).
@@ -56,7 +60,7 @@ coded! {
         KeysNotFetched = 13 "keys_not_fetched",
         /// No key of the application signed it.
         Signature = 14 "signature",
-        /// `sub` is not `iss`.
+        /// `sub` is not `iss`; or it is, and the assertion should have been a grant.
         Subject = 15 "subject",
         /// `aud` is not the one that is registered.
         Audience = 16 "audience",
@@ -81,7 +85,7 @@ pub struct ClientAssertion {
     /// `iss`: the application.
     #[serde(rename = "iss")]
     pub issuer: Box<str>,
-    /// `sub`: the application again.
+    /// `sub`: the application again, or of a grant the contact.
     #[serde(rename = "sub")]
     pub subject: Box<str>,
     /// `aud`: for whom it is. A list is refused, even with one name in it: who is named beside this server
@@ -102,9 +106,20 @@ pub struct ClientAssertion {
     pub id: Box<str>,
 }
 
+/// What an assertion is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It proves who asks: `sub` is the application itself.
+    Authentication,
+    /// It is a grant (RFC 7523 2.1): `sub` is whom the application wants to act for, and never the application.
+    Grant,
+}
+
 /// What an assertion is held against.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
+    /// What it is for.
+    pub purpose: Purpose,
     /// The application that it must be of.
     pub application: &'a str,
     /// The one audience that it may have.
@@ -122,10 +137,11 @@ impl ClientAssertion {
     ///
     /// The first [`AssertionFault`], in the order in which they are listed there.
     pub fn check(&self, terms: &Terms<'_>) -> Result<(), AssertionFault> {
-        let Terms { application, audience, now, lifetime } = *terms;
+        let Terms { purpose, application, audience, now, lifetime } = *terms;
+        let subject_fits = (*self.subject == *application) == (purpose == Purpose::Authentication);
         let at_most = |end: i64| now.plus(end);
         let in_order = [
-            (AssertionFault::Subject, *self.issuer == *application && *self.subject == *application),
+            (AssertionFault::Subject, *self.issuer == *application && subject_fits),
             (AssertionFault::Audience, *self.audience == *audience),
             (AssertionFault::Expired, now < self.expires_at),
             // A clock that is ahead counts its own minutes from there.
@@ -170,7 +186,7 @@ impl Visitor<'_> for Date {
     }
 }
 
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixSeconds, D::Error> {
+pub(crate) fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixSeconds, D::Error> {
     deserializer.deserialize_any(Date)
 }
 
@@ -199,10 +215,19 @@ mod tests {
     }
 
     fn judged(name: &str, value: impl Into<Value>) -> Result<(), AssertionFault> {
+        judged_as(Purpose::Authentication, name, value)
+    }
+
+    fn judged_as(purpose: Purpose, name: &str, value: impl Into<Value>) -> Result<(), AssertionFault> {
         let mut claims = claims();
         claims[name] = value.into();
-        let terms =
-            Terms { application: "app_1", audience: "https://procura.example", now: NOW, lifetime: 300 };
+        let terms = Terms {
+            purpose,
+            application: "app_1",
+            audience: "https://procura.example",
+            now: NOW,
+            lifetime: 300,
+        };
         read(&claims).unwrap().check(&terms)
     }
 
@@ -218,6 +243,13 @@ mod tests {
         for other in ["https://procura.example/", "https://other.example", ""] {
             assert_eq!(judged("aud", other), Err(AssertionFault::Audience), "{other}");
         }
+    }
+
+    #[test]
+    fn a_grant_is_about_somebody_else_than_who_signed_it() {
+        assert_eq!(judged_as(Purpose::Grant, "sub", "CON1"), Ok(()));
+        assert_eq!(judged_as(Purpose::Grant, "sub", "app_1"), Err(AssertionFault::Subject));
+        assert_eq!(judged_as(Purpose::Grant, "iss", "app_2"), Err(AssertionFault::Subject));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::confirmation::Binding;
 use crate::ids::{ClientId, ResourceId};
 use crate::json;
 use crate::scope::RequestedScope;
@@ -82,7 +83,7 @@ impl<'a> ContactTokenRequest<'a> {
         Ok(request)
     }
 
-    fn take(&mut self, name: &'static str, value: Cow<'a, str>) -> Result<(), ShapeError> {
+    pub(crate) fn take(&mut self, name: &'static str, value: Cow<'a, str>) -> Result<(), ShapeError> {
         match name {
             "scope" => self.scope = Some(RequestedScope::parse(&value)?),
             "clients" => self.clients = Some(parse_clients(&value)?),
@@ -109,18 +110,29 @@ fn parse_clients(text: &str) -> Result<Vec<ClientId>, ShapeError> {
     names.into_iter().map(|name| ClientId::parse(name).map_err(ShapeError::Clients)).collect()
 }
 
-/// How to use an access token. The registered DPoP and other types join when they work.
+/// How to use an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenType {
-    /// RFC 6750.
+    /// RFC 6750; also of tokens that are bound to a certificate (RFC 8705 3).
     Bearer,
+    /// With a proof of the key that it is bound to (RFC 9449 5).
+    DPoP,
 }
 
 impl TokenType {
+    /// The type of a token that is bound to this.
+    pub fn of(binding: Option<Binding>) -> TokenType {
+        match binding.and_then(Binding::key) {
+            Some(_) => TokenType::DPoP,
+            None => TokenType::Bearer,
+        }
+    }
+
     /// The value of `token_type` on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             TokenType::Bearer => "Bearer",
+            TokenType::DPoP => "DPoP",
         }
     }
 }
@@ -139,21 +151,26 @@ pub struct ContactTokenResponse<'a> {
 }
 
 impl ContactTokenResponse<'_> {
-    /// The body's bytes. Compact JWTs are base64url and dots, so they are copied as they are.
+    /// The body's bytes.
     pub fn to_json(&self) -> Vec<u8> {
-        debug_assert!(is_compact(self.access_token) && is_compact(self.id_token));
         let mut out = Vec::with_capacity(96 + self.access_token.len() + self.id_token.len());
         out.extend_from_slice(br#"{"access_token":""#);
-        out.extend_from_slice(self.access_token.as_bytes());
+        push_compact(&mut out, self.access_token);
         out.extend_from_slice(br#"","expires_in":""#);
         json::push_integer(&mut out, self.expires_in);
         out.extend_from_slice(br#"","id_token":""#);
-        out.extend_from_slice(self.id_token.as_bytes());
+        push_compact(&mut out, self.id_token);
         out.extend_from_slice(br#"","token_type":""#);
         out.extend_from_slice(self.token_type.as_str().as_bytes());
         out.extend_from_slice(br#""}"#);
         out
     }
+}
+
+/// Adds a compact JWT: base64url and dots, which JSON copies as they are.
+pub(crate) fn push_compact(out: &mut Vec<u8>, token: &str) {
+    debug_assert!(is_compact(token));
+    out.extend_from_slice(token.as_bytes());
 }
 
 fn is_compact(token: &str) -> bool {

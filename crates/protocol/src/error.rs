@@ -21,6 +21,12 @@ pub enum ErrorCode {
     InvalidTarget,
     /// This application can't act for this contact.
     InvalidGrant,
+    /// A `grant_type` that this server does not have (RFC 6749 5.2).
+    UnsupportedGrantType,
+    /// A proof of possession that proves nothing (RFC 9449 5).
+    InvalidDpopProof,
+    /// A proof of possession without a nonce of ours; always with `DPoP-Nonce` (RFC 9449 8).
+    UseDpopNonce,
     /// This application may not use this endpoint at all.
     UnauthorizedClient,
     /// No or wrong credentials; always with `WWW-Authenticate`.
@@ -50,11 +56,14 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [ErrorCode; 16] = [
+    pub const ALL: [ErrorCode; 19] = [
         ErrorCode::InvalidRequest,
         ErrorCode::InvalidScope,
         ErrorCode::InvalidTarget,
         ErrorCode::InvalidGrant,
+        ErrorCode::UnsupportedGrantType,
+        ErrorCode::InvalidDpopProof,
+        ErrorCode::UseDpopNonce,
         ErrorCode::UnauthorizedClient,
         ErrorCode::InvalidClient,
         ErrorCode::CertificateInvalid,
@@ -82,6 +91,9 @@ impl ErrorCode {
             ErrorCode::InvalidScope => "invalid_scope",
             ErrorCode::InvalidTarget => "invalid_target",
             ErrorCode::InvalidGrant => "invalid_grant",
+            ErrorCode::UnsupportedGrantType => "unsupported_grant_type",
+            ErrorCode::InvalidDpopProof => "invalid_dpop_proof",
+            ErrorCode::UseDpopNonce => "use_dpop_nonce",
             ErrorCode::UnauthorizedClient => "unauthorized_client",
             ErrorCode::InvalidClient | ErrorCode::CertificateInvalid => "invalid_client",
             ErrorCode::UnsupportedTokenType => "unsupported_token_type",
@@ -97,6 +109,9 @@ impl ErrorCode {
             | ErrorCode::InvalidScope
             | ErrorCode::InvalidTarget
             | ErrorCode::InvalidGrant
+            | ErrorCode::UnsupportedGrantType
+            | ErrorCode::InvalidDpopProof
+            | ErrorCode::UseDpopNonce
             | ErrorCode::UnauthorizedClient
             | ErrorCode::UnsupportedTokenType => 400,
             ErrorCode::InvalidClient => 401,
@@ -119,6 +134,11 @@ impl ErrorCode {
             ErrorCode::InvalidScope => "None of the permissions named in scope is held for any client.",
             ErrorCode::InvalidTarget => "This application is not registered for that resource.",
             ErrorCode::InvalidGrant => "This application can't act for this contact.",
+            ErrorCode::UnsupportedGrantType => "This grant_type is not supported.",
+            ErrorCode::InvalidDpopProof => "The DPoP proof is missing or proves nothing.",
+            ErrorCode::UseDpopNonce => {
+                "Send the request again, with a new DPoP proof that has the nonce of the DPoP-Nonce header."
+            }
             ErrorCode::UnauthorizedClient => "This application is not registered for trusted authentication.",
             ErrorCode::InvalidClient => {
                 "Authenticate in a way that the application is registered for: with its id and secret (HTTP Basic, \
@@ -262,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_not_read() {
-        let body = r#"{"error":"use_dpop_nonce","error_description":"x"}"#;
+        let body = r#"{"error":"not_a_code","error_description":"x"}"#;
         assert!(serde_json::from_str::<AuthErrorMessage>(body).is_err());
         let body = r#"{"error":"invalid_request","error_description":"x","more":1}"#;
         let read: AuthErrorMessage = serde_json::from_str(body).unwrap();

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::access_token::{AccessToken, Holder, Presence};
 use crate::claims::{ACR_UNATTENDED, MandateGroup, group_by_permissions};
-use crate::confirmation::{ByCertificate, Confirmation};
+use crate::confirmation::{Binding, Confirmation};
+use crate::contact_token::TokenType;
 use crate::permission::Permission;
 
 /// The answer about everything that is not in force, not for whoever asks, or no token at all.
@@ -13,6 +14,7 @@ pub const INACTIVE: &[u8] = br#"{"active":false}"#;
 #[derive(Serialize)]
 struct Active<'a> {
     active: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
     client_id: &'a str,
     token_type: &'static str,
@@ -34,7 +36,7 @@ struct Active<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     mandates: Option<Vec<Group<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<ByCertificate>,
+    cnf: Option<Binding>,
 }
 
 #[derive(Serialize)]
@@ -49,7 +51,7 @@ struct Group<'a> {
 }
 
 /// The answer about a token in force: the same `act`, `acr`, `mandates` and `cnf` as in the token
-/// (RFC 8705 3.2). Whoever asked must check the certificate of its own caller.
+/// (RFC 8705 3.2, RFC 9449 6.2). Whoever asked must check the certificate and the proof of its own caller.
 ///
 /// # Errors
 ///
@@ -60,7 +62,7 @@ pub fn active<'a>(token: &'a AccessToken) -> Result<Vec<u8>, serde_json::Error> 
         active: true,
         scope: &token.scope,
         client_id: application,
-        token_type: "Bearer",
+        token_type: TokenType::of(binding(token)).as_str(),
         exp: token.expires_at.0,
         iat: token.issued_at.0,
         nbf: token.not_before.map(|at| at.0),
@@ -73,7 +75,7 @@ pub fn active<'a>(token: &'a AccessToken) -> Result<Vec<u8>, serde_json::Error> 
         acr: None,
         auth_time: None,
         mandates: None,
-        cnf: by_certificate(token),
+        cnf: binding(token),
     };
     if let Holder::Contact { contact, presence, mandates } = &token.holder {
         answer.sub = contact.as_str();
@@ -94,9 +96,9 @@ pub fn active<'a>(token: &'a AccessToken) -> Result<Vec<u8>, serde_json::Error> 
     serde_json::to_vec(&answer)
 }
 
-fn by_certificate(token: &AccessToken) -> Option<ByCertificate> {
+fn binding(token: &AccessToken) -> Option<Binding> {
     match token.confirmation {
-        Some(Confirmation::Certificate(thumbprint)) => Some(ByCertificate { thumbprint }),
+        Some(Confirmation::Bound(binding)) => Some(binding),
         Some(Confirmation::Unknown) | None => None,
     }
 }

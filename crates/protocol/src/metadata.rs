@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Algorithm;
 use crate::application_auth::AuthMethod;
+use crate::dpop::DPOP_ALGORITHMS;
 use crate::paths;
 use crate::permission::Permission;
 use crate::scope::OPENID;
+use crate::token::GrantType;
 
 /// How applications may authenticate.
 const METHODS: [AuthMethod; 3] =
@@ -29,9 +31,11 @@ pub struct Metadata {
     pub scopes_supported: Vec<String>,
     /// None: there is no authorization endpoint.
     pub response_types_supported: Vec<String>,
-    /// None: a contact token is no grant of RFC 6749. Absent would mean two that don't work.
+    /// Where a token is asked for by a standard grant.
+    pub token_endpoint: String,
+    /// The grants there. A contact token by its own endpoint is none of them.
     pub grant_types_supported: Vec<String>,
-    /// How an application authenticates at `contact_token_endpoint`.
+    /// How an application authenticates at `token_endpoint` and `contact_token_endpoint`.
     pub token_endpoint_auth_methods_supported: Vec<String>,
     /// What it may sign assertions with there; RS256 only where it is registered for it.
     pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
@@ -52,6 +56,10 @@ pub struct Metadata {
     /// Where the endpoints are for callers with a certificate (RFC 8705 5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls_endpoint_aliases: Option<EndpointAliases>,
+    /// What proofs of possession may be signed with (RFC 9449 5.1).
+    pub dpop_signing_alg_values_supported: Vec<String>,
+    /// What ID tokens may be signed with (OpenID Connect Discovery 3).
+    pub id_token_signing_alg_values_supported: Vec<String>,
     /// Whether tokens may be bound to a certificate (RFC 8705 3.3).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tls_client_certificate_bound_access_tokens: bool,
@@ -63,6 +71,8 @@ pub struct Metadata {
 /// The endpoints at which an application authenticates, on a listener that asks for certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointAliases {
+    /// As [`Metadata::token_endpoint`].
+    pub token_endpoint: String,
     /// As [`Metadata::contact_token_endpoint`].
     pub contact_token_endpoint: String,
     /// As [`Metadata::introspection_endpoint`].
@@ -84,7 +94,8 @@ impl Metadata {
             contact_token_endpoint: format!("{base}{}", paths::TOKEN_FOR_CONTACT),
             scopes_supported: std::iter::once(OPENID).chain(permissions).map(str::to_owned).collect(),
             response_types_supported: Vec::new(),
-            grant_types_supported: Vec::new(),
+            token_endpoint: format!("{base}{}", paths::TOKEN),
+            grant_types_supported: GrantType::ALL.map(|grant| grant.as_str().to_owned()).to_vec(),
             token_endpoint_auth_methods_supported: methods(),
             token_endpoint_auth_signing_alg_values_supported: algorithms(),
             introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
@@ -95,6 +106,8 @@ impl Metadata {
             revocation_endpoint_auth_signing_alg_values_supported: algorithms(),
             revocation_events_endpoint: format!("{base}{}", paths::EVENTS),
             mtls_endpoint_aliases: None,
+            dpop_signing_alg_values_supported: DPOP_ALGORITHMS.map(|alg| alg.as_str().to_owned()).to_vec(),
+            id_token_signing_alg_values_supported: algorithms(),
             tls_client_certificate_bound_access_tokens: false,
             service_documentation: None,
         }
@@ -105,6 +118,7 @@ impl Metadata {
     pub fn with_mutual_tls(self, base: &str) -> Metadata {
         let base = base.trim_end_matches('/');
         let aliases = EndpointAliases {
+            token_endpoint: format!("{base}{}", paths::TOKEN),
             contact_token_endpoint: format!("{base}{}", paths::TOKEN_FOR_CONTACT),
             introspection_endpoint: format!("{base}{}", paths::INTROSPECT),
             revocation_endpoint: format!("{base}{}", paths::REVOKE),
@@ -146,7 +160,13 @@ mod tests {
                 "can_manage_permissions", "can_trade",
             ],
             "response_types_supported": [],
-            "grant_types_supported": [],
+            "token_endpoint": "https://procura.example/token",
+            "grant_types_supported": [
+                "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ],
+            "dpop_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
+            "id_token_signing_alg_values_supported": algorithms,
             "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint": "https://procura.example/introspect",
@@ -173,6 +193,7 @@ mod tests {
             methods.extend(["tls_client_auth", "self_signed_tls_client_auth"].map(Into::into));
         }
         expected["mtls_endpoint_aliases"] = serde_json::json!({
+            "token_endpoint": "https://mtls.procura.example/token",
             "contact_token_endpoint": "https://mtls.procura.example/token/{contact_id}",
             "introspection_endpoint": "https://mtls.procura.example/introspect",
             "revocation_endpoint": "https://mtls.procura.example/revoke",

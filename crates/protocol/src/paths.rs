@@ -11,6 +11,9 @@ pub const TOKEN_FOR_CONTACT: &str = "/token/{contact_id}";
 /// What stands before the contact id in [`TOKEN_FOR_CONTACT`].
 pub const TOKEN_FOR_CONTACT_PREFIX: &str = "/token/";
 
+/// `POST`: a token by a standard grant (RFC 6749 3.2).
+pub const TOKEN: &str = "/token";
+
 /// `GET`: the contacts an application can get a token for (contract, chapter 2).
 pub const AVAILABLE_CONTACTS: &str = "/info/available-contacts";
 
@@ -57,8 +60,9 @@ pub const HEALTH_READY: &str = "/health/ready";
 pub const METRICS: &str = "/metrics";
 
 /// All of them, in the router's syntax.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 16] = [
     TOKEN_FOR_CONTACT,
+    TOKEN,
     AVAILABLE_CONTACTS,
     PING,
     CLIENTS,

@@ -9,16 +9,18 @@ pub const OPENID: &str = "openid";
 
 /// The scope that a contact token request asks for.
 ///
-/// A set: order and repeats mean nothing. `openid` may be there or not, since an ID token comes always.
+/// A set: order and repeats mean nothing. `openid` narrows nothing; where an ID token does not come always, it
+/// asks for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedScope {
     named: Permissions,
+    openid: bool,
 }
 
 impl RequestedScope {
     /// Reads names separated by single spaces.
     pub fn parse(text: &str) -> Result<RequestedScope, InvalidScope> {
-        let mut named = Permissions::NONE;
+        let (mut named, mut openid) = (Permissions::NONE, false);
         if text.is_empty() {
             return Err(InvalidScope::Empty);
         }
@@ -26,11 +28,18 @@ impl RequestedScope {
             if name.is_empty() {
                 return Err(InvalidScope::Spaces);
             }
-            if name != OPENID {
+            if name == OPENID {
+                openid = true;
+            } else {
                 named = named.with(Permission::from_name(name).ok_or(InvalidScope::Unknown)?);
             }
         }
-        Ok(RequestedScope { named })
+        Ok(RequestedScope { named, openid })
+    }
+
+    /// Whether `openid` is among it.
+    pub fn openid(self) -> bool {
+        self.openid
     }
 
     /// What each client is narrowed to; `None` if no permission was named, and then nothing narrows.

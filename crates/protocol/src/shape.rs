@@ -21,12 +21,33 @@ pub(crate) fn read_form<'a>(
     body: &'a [u8],
     query: &[u8],
     taken: &[&'static str],
-    mut take: impl FnMut(&'static str, Cow<'a, str>) -> Result<(), ShapeError>,
+    take: impl FnMut(&'static str, Cow<'a, str>) -> Result<(), ShapeError>,
 ) -> Result<(), ShapeError> {
     if !query.is_empty() {
         check_query(query, taken)?;
     }
-    for (name, value) in Form::parse(body).map_err(ShapeError::Body)? {
+    take_all(Form::parse(body).map_err(ShapeError::Body)?, taken, take)
+}
+
+/// The same of a form whose body was read.
+pub(crate) fn take_form<'a>(
+    form: Form<'a>,
+    query: &[u8],
+    taken: &[&'static str],
+    take: impl FnMut(&'static str, Cow<'a, str>) -> Result<(), ShapeError>,
+) -> Result<(), ShapeError> {
+    if !query.is_empty() {
+        check_query(query, taken)?;
+    }
+    take_all(form, taken, take)
+}
+
+fn take_all<'a>(
+    form: Form<'a>,
+    taken: &[&'static str],
+    mut take: impl FnMut(&'static str, Cow<'a, str>) -> Result<(), ShapeError>,
+) -> Result<(), ShapeError> {
+    for (name, value) in form {
         match classify(&name, taken) {
             Taken::Taken(name) if value.is_empty() => return Err(ShapeError::Empty(name)),
             Taken::Taken(name) => take(name, value)?,
@@ -86,13 +107,37 @@ pub enum ShapeError {
     /// authenticated; `invalid_target` says only that an application is not registered for a resource.
     #[error("The parameter 'resource' {0}.")]
     Resource(InvalidId),
+    /// `grant_type` names none of those that this server has.
+    #[error(
+        "This grant_type is not supported. Use client_credentials, \
+         urn:ietf:params:oauth:grant-type:jwt-bearer or urn:ietf:params:oauth:grant-type:token-exchange."
+    )]
+    GrantType,
+    /// A scope for an application's own token.
+    #[error(
+        "An application alone holds no scope. Leave 'scope' out, or ask for a token for a contact by another grant."
+    )]
+    ScopeOfApplication,
+    /// `subject_token_type` is not a JWT's.
+    #[error(
+        "Only an assertion that the application signed can be exchanged. Send subject_token_type \
+         urn:ietf:params:oauth:token-type:jwt."
+    )]
+    SubjectTokenType,
+    /// `requested_token_type` is not an access token's.
+    #[error(
+        "Only access tokens are given. Leave requested_token_type out, or send \
+         urn:ietf:params:oauth:token-type:access_token."
+    )]
+    RequestedTokenType,
 }
 
 impl ShapeError {
-    /// `invalid_request` or `invalid_scope`.
+    /// `invalid_request`, `invalid_scope` or `unsupported_grant_type`.
     pub const fn code(self) -> ErrorCode {
         match self {
-            ShapeError::Scope(_) => ErrorCode::InvalidScope,
+            ShapeError::Scope(_) | ShapeError::ScopeOfApplication => ErrorCode::InvalidScope,
+            ShapeError::GrantType => ErrorCode::UnsupportedGrantType,
             ShapeError::Body(_)
             | ShapeError::Query(_)
             | ShapeError::NotTaken(_)
@@ -102,7 +147,9 @@ impl ShapeError {
             | ShapeError::ClientsSpaces
             | ShapeError::Clients(_)
             | ShapeError::TooManyClients(_)
-            | ShapeError::Resource(_) => ErrorCode::InvalidRequest,
+            | ShapeError::Resource(_)
+            | ShapeError::SubjectTokenType
+            | ShapeError::RequestedTokenType => ErrorCode::InvalidRequest,
         }
     }
 }

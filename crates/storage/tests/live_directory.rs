@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use procura_jose::digest::sha256;
 use procura_protocol::algorithm::Algorithm;
-use procura_protocol::application_auth::{AssertionAudience, AuthMethods, CertificateSubject, SecondFactor};
+use procura_protocol::application_auth::{
+    AssertionAudience, AuthMethods, CertificateSubject, Profile, SecondFactor,
+};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::permission::Permissions;
 use procura_protocol::time::UnixSeconds;
@@ -115,6 +117,7 @@ async fn a_load_gives_how_an_application_proves_itself() {
         ("certificate_subject_dn", "CN=erp"),
         ("assertion_audience", "endpoint"),
         ("assertion_alg", "RS256"),
+        ("dpop_bound_access_tokens", "true"),
     ];
     installation.put(Entity::Application, &pairs).await;
     let owner = || key(Entity::Application, &["app_one"]);
@@ -145,6 +148,8 @@ async fn a_load_gives_how_an_application_proves_itself() {
         jwks_uri: None,
         assertion_audience: AssertionAudience::Endpoint,
         assertion_algorithm: Some(Algorithm::Rs256),
+        proof_of_key: true,
+        profile: Profile::Standard,
     };
     assert_eq!(*application.registration, registration);
     assert_eq!(application.secrets.len(), 1);

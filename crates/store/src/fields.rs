@@ -40,6 +40,10 @@ pub const SECOND_FACTORS: &[&str] = &["ignored", "required"];
 /// [`procura_protocol::application_auth::AssertionAudience`].
 pub const ASSERTION_AUDIENCES: &[&str] = &["issuer", "endpoint"];
 
+/// What an application may never do less than, in the order of the codes of
+/// [`procura_protocol::application_auth::Profile`].
+pub const PROFILES: &[&str] = &["standard", "fapi2"];
+
 /// One thing that can be said about a record.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
@@ -194,6 +198,18 @@ const APPLICATION: &[Field] = &[
         Presence::Optional,
         "The one algorithm of its assertions; without it ES256, PS256 and EdDSA",
     ),
+    field(
+        "dpop_bound_access_tokens",
+        Kind::Boolean,
+        Presence::Default("false"),
+        "Whether its tokens are good only with proofs of a key (DPoP)",
+    ),
+    field(
+        "profile",
+        Kind::Choice(PROFILES),
+        Presence::Default("standard"),
+        "standard, or fapi2: no secrets, tokens always bound, no RS256",
+    ),
 ];
 
 const CLIENT: &[Field] = &[
@@ -285,7 +301,7 @@ const RESOURCE: &[Field] = &[
 
 #[cfg(test)]
 mod tests {
-    use procura_protocol::application_auth::{AssertionAudience, SecondFactor};
+    use procura_protocol::application_auth::{AssertionAudience, Profile, SecondFactor};
 
     use super::*;
 
@@ -320,8 +336,11 @@ mod tests {
         for (at, audience) in (1..).zip(ASSERTION_AUDIENCES) {
             assert_eq!(AssertionAudience::from_code(at).map(AssertionAudience::name), Some(*audience));
         }
-        let all = (SecondFactor::ALL.len(), AssertionAudience::ALL.len());
-        assert_eq!((SECOND_FACTORS.len(), ASSERTION_AUDIENCES.len()), all);
+        for (at, profile) in (1..).zip(PROFILES) {
+            assert_eq!(Profile::from_code(at).map(Profile::name), Some(*profile));
+        }
+        let all = (SecondFactor::ALL.len(), AssertionAudience::ALL.len(), Profile::ALL.len());
+        assert_eq!((SECOND_FACTORS.len(), ASSERTION_AUDIENCES.len(), PROFILES.len()), all);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct JournalUnavailable;
 pub enum Record {
     /// A contact token left.
     Issued(Issued),
+    /// An application's own token left.
+    OwnIssued(OwnIssued),
     /// An authenticated application was refused.
     Refused(Refused),
     /// The directory changed.
@@ -66,11 +68,44 @@ pub struct Issued {
     pub clients: Vec<ClientNo>,
     /// `aud` of the access token.
     pub resource: ResourceNo,
-    /// What signed the ID token.
-    pub id_token_key: KeyNo,
+    /// What signed the ID token, if one was asked for.
+    pub id_token_key: Option<KeyNo>,
     /// What signed the access token.
     pub access_token_key: KeyNo,
     /// `exp` of both.
+    pub expires_at: UnixSeconds,
+    /// `dv`: what it was decided on.
+    pub version: Version,
+    /// By what it was asked for.
+    pub door: Door,
+}
+
+coded! {
+    /// By what a contact token is asked for.
+    Door {
+        /// `POST /token/{contact_id}`.
+        ContactToken = 1 "contact_token",
+        /// `POST /token` with an assertion (RFC 7523 2.1).
+        JwtBearer = 2 "jwt_bearer",
+        /// `POST /token` with the same assertion as subject token (RFC 8693).
+        TokenExchange = 3 "token_exchange",
+    }
+}
+
+/// Facts of an application's own token (RFC 6749 4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnIssued {
+    /// `Procura-Reference` of the answer.
+    pub reference: RandomId,
+    /// What its `jti` is derived from, as that of a contact's access token is from its ID token's.
+    pub jti_seed: RandomId,
+    /// Whose it is.
+    pub application: ApplicationNo,
+    /// `aud`.
+    pub resource: ResourceNo,
+    /// What signed it.
+    pub access_token_key: KeyNo,
+    /// `exp`.
     pub expires_at: UnixSeconds,
     /// `dv`: what it was decided on.
     pub version: Version,
@@ -88,7 +123,8 @@ pub struct Refused {
     pub contact: AskedFor,
     /// Why.
     pub cause: RefusalCause,
-    /// How far each client of the contact got, one bit for a [`Missed`] part.
+    /// How far each client of the contact got, one bit for a [`Missed`] part; of [`RefusalCause::Assertion`]
+    /// and [`RefusalCause::Proof`], the code of what was wrong with it.
     pub missed: u16,
     /// What it was decided on.
     pub version: Version,
@@ -131,6 +167,16 @@ coded! {
         TooManyClients = 10 "too_many_clients",
         /// The access token would be longer than its limit.
         TooLong = 11 "access_token_too_long",
+        /// The assertion that names the contact does not hold; `missed` is the code of its
+        /// [`AssertionFault`](procura_protocol::client_assertion::AssertionFault).
+        Assertion = 12 "assertion",
+        /// The proof of possession proves nothing; `missed` is the code of its
+        /// [`DpopFault`](procura_protocol::dpop::DpopFault).
+        Proof = 13 "dpop_proof",
+        /// A proof of possession came, and the application is not registered for any.
+        ProofNotRegistered = 14 "dpop_not_registered",
+        /// The resource's tokens are signed with an algorithm that the application's profile does not have.
+        ProfileAlgorithm = 15 "algorithm_not_in_profile",
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_protocol::algorithm::Algorithm;
-use procura_protocol::application_auth::{AssertionAudience, AuthMethods, CertificateSubject, SecondFactor};
+use procura_protocol::application_auth::{
+    AssertionAudience, AuthMethods, CertificateSubject, Profile, SecondFactor,
+};
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use procura_protocol::permission::Permissions;
 use procura_protocol::time::{UnixSeconds, Window};
@@ -214,6 +216,10 @@ pub struct Registration {
     pub assertion_audience: AssertionAudience,
     /// The one algorithm of its assertions; without it ES256, PS256 and EdDSA.
     pub assertion_algorithm: Option<Algorithm>,
+    /// Whether its tokens are bound to a key of which it sends a proof (RFC 9449 5.2).
+    pub proof_of_key: bool,
+    /// What it may never do less than.
+    pub profile: Profile,
 }
 
 impl Default for Registration {
@@ -229,6 +235,8 @@ impl Default for Registration {
             jwks_uri: None,
             assertion_audience: AssertionAudience::Issuer,
             assertion_algorithm: None,
+            proof_of_key: false,
+            profile: Profile::Standard,
         }
     }
 }

@@ -4,42 +4,43 @@
 //! their keys. It is used up before anything is answered: in memory at once, so that of many who send it one
 //! is let in, and in the journal, so that a restart remembers.
 //!
-//! An assertion proves who asks and is never a grant: one whose `typ` says so is refused here.
+//! An assertion that proves who asks is never a grant, and the other way round: `typ` tells them apart, and so
+//! does whom they are about. Both are used up in one memory.
 
 mod published;
 mod registered;
-mod used;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use procura_jose::digest::sha256;
+use procura_jose::replay::{BEYOND, Claim, Used, UsedNames};
 use procura_jose::{Algorithm, JwtError, UnverifiedJwt};
-use procura_protocol::application_auth::{AssertionAudience, AuthMethod};
+use procura_protocol::application_auth::{AssertionAudience, AuthMethod, Profile};
 use procura_protocol::client_assertion::{
-    AHEAD, ASSERTION_TYPES, AssertionFault, ClientAssertion, LONGEST_ASSERTION_LIFETIME, MAX_ASSERTION_BYTES,
-    Terms,
+    AHEAD, ASSERTION_TYPES, AssertionFault, ClientAssertion, GRANT_LIFETIME, LONGEST_ASSERTION_LIFETIME,
+    MAX_ASSERTION_BYTES, Purpose, Terms,
 };
 use procura_protocol::secret::Secret;
 use procura_protocol::time::UnixMillis;
+use procura_protocol::token::GRANT_TYPE_HEADER;
 use procura_store::journal::{AssertionUsed, Record};
-use procura_store::records::{Application, Registration};
+use procura_store::records::{Application, ApplicationNo, Registration};
 use procura_store::{Clock, Directory, Journal, Store};
 
-use super::{NotAuthenticated, Proved};
+use super::{AuthenticatedApplication, NotAuthenticated, Proved};
 use crate::limits::LimitReached;
 use crate::{Engine, Unavailable};
 use published::PublishedKeys;
 pub use published::{FetchFault, FetchKeys, FetchedKeys, Fetching};
 use registered::{RegisteredKeys, live};
-use used::{BEYOND, Claim, UsedAssertions};
 
 /// What is kept for assertions.
 pub(crate) struct Assertions {
     registered: RegisteredKeys,
     published: PublishedKeys,
-    used: UsedAssertions,
+    used: UsedNames<ApplicationNo>,
     faults: Box<[AtomicU64]>,
 }
 
@@ -48,7 +49,7 @@ impl Assertions {
         Assertions {
             registered: RegisteredKeys::default(),
             published: PublishedKeys::new(clock),
-            used: UsedAssertions::default(),
+            used: UsedNames::default(),
             faults: AssertionFault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -64,6 +65,9 @@ impl Assertions {
         });
     }
 }
+
+/// `typ` of an assertion that is a grant; it must have it.
+const GRANT_TYPES: &[&str] = &[GRANT_TYPE_HEADER];
 
 /// Why an assertion is not taken.
 enum Refused {
@@ -99,7 +103,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
         (id, assertion): (Option<&str>, &Secret),
         path: &str,
     ) -> Result<Result<Proved, Refused>, Unavailable> {
-        let jwt = match read(assertion) {
+        let jwt = match read(assertion, ASSERTION_TYPES) {
             Ok(jwt) => jwt,
             Err(fault) => return Ok(Err(Refused::Wrong(false, fault))),
         };
@@ -118,6 +122,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
         // To verify may have taken seconds, when keys had to be fetched.
         let now = self.now()?;
         let terms = Terms {
+            purpose: Purpose::Authentication,
             application: application.id.as_str(),
             audience: &self.audience(&application.registration, path),
             now: now.seconds(),
@@ -135,6 +140,57 @@ impl<S: Store, J: Journal> Engine<S, J> {
             return Ok(Err(Refused::Wrong(true, AssertionFault::Replayed)));
         }
         self.look_again(application).map(|proved| proved.map_err(|fault| Refused::Wrong(true, fault)))
+    }
+
+    /// Whom an assertion names that is a grant (RFC 7523 2.1), used up; or why it is none. It must be of the
+    /// application that asks, whatever that proved itself with.
+    pub(crate) async fn granted_subject(
+        &self,
+        caller: &AuthenticatedApplication,
+        assertion: &Secret,
+    ) -> Result<Result<Box<str>, AssertionFault>, Unavailable> {
+        let granted = self.judge_grant(caller.application(), assertion).await?;
+        if let Err(fault) = granted {
+            self.assertions.count(fault);
+        }
+        Ok(granted)
+    }
+
+    async fn judge_grant(
+        &self,
+        application: &Application,
+        assertion: &Secret,
+    ) -> Result<Result<Box<str>, AssertionFault>, Unavailable> {
+        let jwt = match read(assertion, GRANT_TYPES) {
+            Ok(jwt) if jwt.has_type() => jwt,
+            Ok(_) => return Ok(Err(AssertionFault::Type)),
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if *jwt.named_issuer() != *application.id.as_str() {
+            return Ok(Err(AssertionFault::OtherApplication));
+        }
+        if !algorithm_fits(&application.registration, jwt.algorithm()) {
+            return Ok(Err(AssertionFault::Algorithm));
+        }
+        let claims = match self.verify_assertion(application, &jwt).await? {
+            Ok(claims) => claims,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let now = self.now()?;
+        let terms = Terms {
+            purpose: Purpose::Grant,
+            application: application.id.as_str(),
+            audience: &self.settings.issuer,
+            now: now.seconds(),
+            lifetime: GRANT_LIFETIME,
+        };
+        if let Err(fault) = claims.check(&terms) {
+            return Ok(Err(fault));
+        }
+        if !self.use_up(application, &claims, now).await? {
+            return Ok(Err(AssertionFault::Replayed));
+        }
+        Ok(Ok(claims.subject))
     }
 
     /// The claims, if one of the application's keys signed them.
@@ -174,7 +230,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let whole = sha256(claims.id.as_bytes());
         let digest = std::array::from_fn(|at| whole[at]);
         let used = AssertionUsed { application: application.no, digest, expires_at: claims.expires_at };
-        match self.assertions.used.claim(&used, now.seconds()) {
+        match self.assertions.used.claim(&name_of(&used), now.seconds()) {
             Claim::First => {}
             Claim::Again => return Ok(false),
             Claim::Full => {
@@ -220,7 +276,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
     /// Takes in what the journal says was used. To be called with every record that is not older than
     /// [`REPLAY_WINDOW`] before anything is answered.
     pub fn remember_used_assertion(&self, used: &AssertionUsed, now: UnixMillis) {
-        self.assertions.used.remember(used, now.seconds());
+        self.assertions.used.remember(&name_of(used), now.seconds());
     }
 }
 
@@ -228,21 +284,22 @@ impl<S: Store, J: Journal> Engine<S, J> {
 /// settings of then were.
 pub const REPLAY_WINDOW: i64 = LONGEST_ASSERTION_LIFETIME + AHEAD + BEYOND;
 
-fn read(assertion: &Secret) -> Result<UnverifiedJwt<'_>, AssertionFault> {
+fn name_of(used: &AssertionUsed) -> Used<ApplicationNo> {
+    Used { owner: used.application, digest: used.digest, ends_at: used.expires_at }
+}
+
+fn read<'a>(assertion: &'a Secret, types: &[&str]) -> Result<UnverifiedJwt<'a>, AssertionFault> {
     let text = assertion.expose_str().ok_or(AssertionFault::Malformed)?;
     if text.len() > MAX_ASSERTION_BYTES {
         return Err(AssertionFault::TooLong);
     }
-    UnverifiedJwt::read(text, ASSERTION_TYPES).map_err(fault_of)
+    UnverifiedJwt::read(text, types).map_err(fault_of)
 }
 
 /// What can be said before any key is looked for.
 fn admit(application: &Application, jwt: &UnverifiedJwt<'_>, id: Option<&str>) -> Result<(), AssertionFault> {
     let registration = &application.registration;
-    let allowed = match registration.assertion_algorithm {
-        Some(only) => jwt.algorithm() == only,
-        None => jwt.algorithm() != Algorithm::Rs256,
-    };
+    let allowed = algorithm_fits(registration, jwt.algorithm());
     let in_order = [
         (AssertionFault::OtherApplication, id.is_none_or(|id| id == application.id.as_str())),
         (AssertionFault::DisabledApplication, application.active),
@@ -250,6 +307,15 @@ fn admit(application: &Application, jwt: &UnverifiedJwt<'_>, id: Option<&str>) -
         (AssertionFault::Algorithm, allowed),
     ];
     in_order.into_iter().find(|(_, holds)| !holds).map_or(Ok(()), |(fault, _)| Err(fault))
+}
+
+/// Whether an application may sign so: as it is registered, and RS256 only then.
+fn algorithm_fits(registration: &Registration, algorithm: Algorithm) -> bool {
+    let fits = match registration.assertion_algorithm {
+        Some(only) => algorithm == only,
+        None => algorithm != Algorithm::Rs256,
+    };
+    fits && (registration.profile == Profile::Standard || algorithm != Algorithm::Rs256)
 }
 
 fn fault_of(error: JwtError) -> AssertionFault {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Args, Command};
 use procura_engine::explain;
 use procura_storage::journal::{Entry, JournalError, Reader, RealDisk, codec};
-use procura_store::journal::{Missed, Record};
+use procura_store::journal::Record;
 use procura_store::records::RandomId;
 use serde_json::json;
 
@@ -189,6 +189,7 @@ pub(super) fn find(place: &Place, reference: RandomId) -> Result<(Entry, Record)
         let record = decode(&entry)?;
         let found = match &record {
             Record::Issued(issued) => issued.reference == reference,
+            Record::OwnIssued(issued) => issued.reference == reference,
             Record::Refused(refused) => refused.reference == reference,
             _ => false,
         };
@@ -201,13 +202,13 @@ pub(super) fn find(place: &Place, reference: RandomId) -> Result<(Entry, Record)
     )))
 }
 
-fn sentences(record: &Record) -> Vec<&'static str> {
+fn sentences(record: &Record) -> Vec<String> {
     match record {
-        Record::Refused(refused) => {
-            let missed = Missed::in_bits(refused.missed).map(explain::missed);
-            std::iter::once(explain::cause(refused.cause)).chain(missed).collect()
+        Record::Refused(refused) => explain::sentences(refused),
+        Record::OwnIssued(_) => {
+            vec!["The application's own token was issued: it acts for nobody.".to_owned()]
         }
-        _ => vec!["A contact token was issued."],
+        _ => vec!["A contact token was issued.".to_owned()],
     }
 }
 

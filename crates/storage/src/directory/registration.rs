@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use procura_jose::digest::sha256;
-use procura_protocol::application_auth::{AssertionAudience, AuthMethods, CertificateSubject, SecondFactor};
+use procura_protocol::application_auth::{
+    AssertionAudience, AuthMethods, CertificateSubject, Profile, SecondFactor,
+};
 use procura_protocol::time::UnixSeconds;
 use procura_store::administration::StoreError;
 use procura_store::credential::CredentialKind;
@@ -22,6 +24,7 @@ pub(super) fn registration(row: &Row<'_>, first: usize) -> Result<Registration, 
     let methods = AuthMethods::from_bits(code(first)?);
     let second_factor = SecondFactor::from_code(code(first + 1)?);
     let audience = AssertionAudience::from_code(code(first + 9)?);
+    let profile = Profile::from_code(code(first + 12)?);
     Ok(Registration {
         methods: methods.ok_or(StoreError::Damaged("ways to authenticate"))?,
         second_factor: second_factor.ok_or(StoreError::Damaged("what a certificate is"))?,
@@ -35,6 +38,8 @@ pub(super) fn registration(row: &Row<'_>, first: usize) -> Result<Registration, 
             Some(_) => Some(algorithm(row, first + 10)?),
             None => None,
         },
+        proof_of_key: integer(row, first + 11)? == 1,
+        profile: profile.ok_or(StoreError::Damaged("an application's profile"))?,
     })
 }
 

@@ -26,8 +26,8 @@ macro_rules! applications {
         concat!(
             "SELECT number, id, status, trusted, id_token_alg, auth_methods, certificate, \
              certificate_bound_tokens, certificate_subject_dn, certificate_san_dns, certificate_san_uri, \
-             certificate_san_ip, certificate_san_email, jwks_uri, assertion_audience, assertion_alg \
-             FROM application ",
+             certificate_san_ip, certificate_san_email, jwks_uri, assertion_audience, assertion_alg, \
+             dpop_bound_access_tokens, profile FROM application ",
             $rest
         )
     };

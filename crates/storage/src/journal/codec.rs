@@ -7,7 +7,8 @@
 use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_store::change::{Action, Actor, ChangeSeq, Entity};
 use procura_store::journal::{
-    AskedFor, AssertionUsed, AuthenticationFailures, Changed, Issued, Record, RefusalCause, Refused, Started,
+    AskedFor, AssertionUsed, AuthenticationFailures, Changed, Door, Issued, OwnIssued, Record, RefusalCause,
+    Refused, Started,
 };
 use procura_store::records::{ApplicationNo, ClientNo, ContactNo, KeyNo, RandomId, ResourceNo, Version};
 use thiserror::Error;
@@ -19,6 +20,8 @@ mod tests;
 
 // Never used for anything else later: a new layout of a kind gets a new byte.
 const ISSUED: u8 = 0x11;
+const ISSUED_BY: u8 = 0x12;
+const OWN_ISSUED: u8 = 0x13;
 const REFUSED: u8 = 0x21;
 const CHANGED: u8 = 0x31;
 const CHANGED_BY: u8 = 0x32;
@@ -35,6 +38,16 @@ pub struct UnknownPayload;
 pub fn encode(record: &Record, into: &mut Vec<u8>) {
     match record {
         Record::Issued(issued) => encode_issued(issued, into),
+        Record::OwnIssued(issued) => {
+            into.push(OWN_ISSUED);
+            into.extend_from_slice(&issued.reference.0);
+            into.extend_from_slice(&issued.jti_seed.0);
+            number(into, issued.application.0.into());
+            number(into, issued.resource.0.into());
+            number(into, issued.access_token_key.0.into());
+            signed(into, issued.expires_at.0);
+            number(into, issued.version.0);
+        }
         Record::Refused(refused) => encode_refused(refused, into),
         Record::Changed(changed) => encode_changed(changed, into),
         Record::AuthenticationFailures(failures) => {
@@ -60,7 +73,20 @@ pub fn encode(record: &Record, into: &mut Vec<u8>) {
 pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
     let mut fields = Fields(payload);
     let record = match fields.byte()? {
-        ISSUED => Record::Issued(decode_issued(&mut fields)?),
+        ISSUED => Record::Issued(decode_issued(&mut fields, Door::ContactToken)?),
+        ISSUED_BY => match Door::from_code(fields.byte()?) {
+            None | Some(Door::ContactToken) => return Err(UnknownPayload),
+            Some(door) => Record::Issued(decode_issued(&mut fields, door)?),
+        },
+        OWN_ISSUED => Record::OwnIssued(OwnIssued {
+            reference: RandomId(fields.bytes()?),
+            jti_seed: RandomId(fields.bytes()?),
+            application: ApplicationNo(fields.small()?),
+            resource: ResourceNo(fields.small()?),
+            access_token_key: KeyNo(fields.small()?),
+            expires_at: UnixSeconds(fields.signed()?),
+            version: Version(fields.number()?),
+        }),
         REFUSED => Record::Refused(decode_refused(&mut fields)?),
         CHANGED => Record::Changed(decode_changed(&mut fields)?),
         CHANGED_BY => Record::Changed(decode_changed_by(&mut fields)?),
@@ -104,20 +130,25 @@ pub fn class_of(record: &Record) -> Class {
     match record {
         Record::Changed(_) | Record::Started(_) => Class::Change,
         Record::Issued(_)
+        | Record::OwnIssued(_)
         | Record::Refused(_)
         | Record::AuthenticationFailures(_)
         | Record::AssertionUsed(_) => Class::Issue,
     }
 }
 
+/// By the first door the layout is that of before there were others, so that an issue has one form.
 fn encode_issued(issued: &Issued, into: &mut Vec<u8>) {
-    into.push(ISSUED);
+    match issued.door {
+        Door::ContactToken => into.push(ISSUED),
+        door => into.extend([ISSUED_BY, door.code()]),
+    }
     into.extend_from_slice(&issued.reference.0);
     into.extend_from_slice(&issued.id_token_jti.0);
     number(into, issued.contact.0.into());
     number(into, issued.application.0.into());
     number(into, issued.resource.0.into());
-    number(into, issued.id_token_key.0.into());
+    number(into, issued.id_token_key.map_or(NO_KEY, |key| key.0).into());
     number(into, issued.access_token_key.0.into());
     signed(into, issued.expires_at.0);
     number(into, issued.version.0);
@@ -125,14 +156,18 @@ fn encode_issued(issued: &Issued, into: &mut Vec<u8>) {
     issued.clients.iter().for_each(|client| number(into, client.0.into()));
 }
 
-fn decode_issued(fields: &mut Fields<'_>) -> Result<Issued, UnknownPayload> {
+/// No key has this number: they are counted from 1.
+const NO_KEY: u32 = 0;
+
+fn decode_issued(fields: &mut Fields<'_>, door: Door) -> Result<Issued, UnknownPayload> {
     Ok(Issued {
+        door,
         reference: RandomId(fields.bytes()?),
         id_token_jti: RandomId(fields.bytes()?),
         contact: ContactNo(fields.small()?),
         application: ApplicationNo(fields.small()?),
         resource: ResourceNo(fields.small()?),
-        id_token_key: KeyNo(fields.small()?),
+        id_token_key: Some(fields.small()?).filter(|key| *key != NO_KEY).map(KeyNo),
         access_token_key: KeyNo(fields.small()?),
         expires_at: UnixSeconds(fields.signed()?),
         version: Version(fields.number()?),

@@ -102,6 +102,8 @@ const APPLICATION: Shape = Shape {
             "jwks_uri",
             "assertion_audience",
             "assertion_alg",
+            "dpop_bound_access_tokens",
+            "profile",
         ],
         insert: application::INSERT,
         update: application::UPDATE,

@@ -9,6 +9,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_directory", include_str!("../../migrations/sqlite/0001_directory.sql")),
     ("0002_revocation", include_str!("../../migrations/sqlite/0002_revocation.sql")),
     ("0003_registration", include_str!("../../migrations/sqlite/0003_registration.sql")),
+    ("0004_possession", include_str!("../../migrations/sqlite/0004_possession.sql")),
 ];
 
 const MAKE_LIST: &str = "CREATE TABLE IF NOT EXISTS schema_migration (name TEXT NOT NULL PRIMARY KEY)";

@@ -62,6 +62,8 @@ pub async fn what_was_put_is_there_whole(harness: &impl Harness) {
         ("jwks_uri", "https://partner.example/jwks"),
         ("assertion_audience", "endpoint"),
         ("assertion_alg", "RS256"),
+        ("dpop_bound_access_tokens", "true"),
+        ("profile", "standard"),
     ];
     let mandate = [
         ("contact_id", "ana"),
@@ -113,6 +115,8 @@ pub async fn an_application_says_how_it_proves_itself_and_a_secret_is_the_rule(h
         ("jwks_uri", None),
         ("assertion_audience", Some("issuer")),
         ("assertion_alg", None),
+        ("dpop_bound_access_tokens", Some("false")),
+        ("profile", Some("standard")),
     ] {
         assert_eq!(read(field).await.as_deref(), value, "{field}");
     }

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use procura_engine::application_auth::{AuthenticatedApplication, Evidence, Presented};
-use procura_engine::contact_token::ContactTokenError;
+use procura_engine::application_auth::possession::{ProvedRequest, TokenRequester};
+use procura_engine::application_auth::{Evidence, Presented};
+use procura_engine::contact_token::{ContactTokenError, Wanted};
 use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
 use procura_jose::{Algorithm, SystemRandom};
@@ -46,6 +47,7 @@ pub(super) fn with_subjects(
     let engine = engine(&world);
     let caller = at_once(engine.authenticate_application(&presented(APPLICATION, SECRET)))??
         .map_err(|_| "the world's application is not known")?;
+    let caller = at_once(engine.require_possession(caller, &ProvedRequest::default()))??;
     let rule = measure("the rule refuses", &mut Rule { engine: &engine, caller, ways })?;
     let credentials = ["unknown application", "wrong secret", "disabled application"].map(str::to_owned);
     let proof = measure("no proof of the application", &mut Proof { engine: &engine, ways: credentials })?;
@@ -91,7 +93,7 @@ impl Journal for Nowhere {
 /// Contacts for whom the rule leaves no client.
 struct Rule<'e> {
     engine: &'e Alone,
-    caller: AuthenticatedApplication,
+    caller: TokenRequester,
     ways: Vec<String>,
 }
 
@@ -106,7 +108,8 @@ impl Subject for Rule<'_> {
 
     fn ask(&mut self, way: usize) -> Result<(), Failure> {
         let request = ContactTokenRequest::default();
-        let future = pin!(self.engine.contact_token(&self.caller, &self.ways[way], &request));
+        let future =
+            pin!(self.engine.contact_token(&self.caller, &self.ways[way], &request, Wanted::CONTACT_TOKEN));
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Err(ContactTokenError::Refused { .. })) => Ok(()),
             _ => Err(format!("{} was not refused at once", self.ways[way]).into()),

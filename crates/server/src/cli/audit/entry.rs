@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use procura_engine::explain;
 use procura_engine::token_id::access_token_jti;
 use procura_protocol::mark::MarkSubject;
 use procura_storage::journal::Entry;
 use procura_store::administration::Administration as _;
 use procura_store::change::{Actor, Entity};
-use procura_store::journal::{AskedFor, Changed, Issued, Missed, Record, Refused};
+use procura_store::journal::{AskedFor, Changed, Issued, OwnIssued, Record, Refused};
 use procura_store::records::ApplicationNo;
 use serde::Serialize;
 
@@ -29,6 +30,8 @@ pub(super) struct Told {
     access_token_jti: Option<String>,
     expires_at: Option<String>,
     kid: Option<String>,
+    /// By what a token was asked for.
+    door: Option<&'static str>,
     cause: Option<String>,
     actor: Option<String>,
     hash: String,
@@ -58,6 +61,7 @@ fn numbers(record: &Record) -> Vec<(Entity, u32)> {
             all.push((Entity::Contact, issued.contact.0));
             all
         }
+        Record::OwnIssued(issued) => vec![(Entity::Application, issued.application.0)],
         Record::Refused(refused) => {
             let mut all = vec![(Entity::Application, refused.application.0)];
             if let AskedFor::Known(contact) = refused.contact {
@@ -110,6 +114,7 @@ fn told(entry: &Entry, record: &Record, names: &Names) -> Told {
         Told { seq: entry.seq, at: entry.at.to_string(), hash: entry.hash.to_string(), ..Told::default() };
     match record {
         Record::Issued(issued) => of_issue(plain, issued, names),
+        Record::OwnIssued(issued) => of_own_issue(plain, issued, names),
         Record::Refused(refused) => of_refusal(plain, refused, names),
         Record::Changed(changed) => of_change(plain, changed, names),
         Record::AuthenticationFailures(failures) => Told {
@@ -132,18 +137,19 @@ fn told(entry: &Entry, record: &Record, names: &Names) -> Told {
 
 fn of_issue(plain: Told, issued: &Issued, names: &Names) -> Told {
     let client = |client: &procura_store::records::ClientNo| name(names, Entity::Client, client.0);
-    let (id_key, access_key) = (issued.id_token_key.0, issued.access_token_key.0);
-    let kids: Option<Vec<String>> = match id_key == access_key {
-        true => name(names, Entity::Key, id_key).map(|kid| vec![kid]),
-        false => [id_key, access_key].into_iter().map(|key| name(names, Entity::Key, key)).collect(),
-    };
+    let mut keys: Vec<u32> = issued.id_token_key.iter().map(|key| key.0).collect();
+    if keys.first() != Some(&issued.access_token_key.0) {
+        keys.push(issued.access_token_key.0);
+    }
+    let kids: Option<Vec<String>> = keys.into_iter().map(|key| name(names, Entity::Key, key)).collect();
     Told {
         kind: "issued",
         reference: Some(issued.reference.to_string()),
         application_id: name(names, Entity::Application, issued.application.0),
         contact_id: name(names, Entity::Contact, issued.contact.0),
         clients: Some(issued.clients.iter().map(client).collect()),
-        id_token_jti: Some(issued.id_token_jti.to_string()),
+        id_token_jti: issued.id_token_key.map(|_| issued.id_token_jti.to_string()),
+        door: Some(issued.door.name()),
         access_token_jti: Some(access_token_jti(issued.id_token_jti).to_string()),
         expires_at: Some(issued.expires_at.to_string()),
         kid: kids.map(|kids| kids.join(" ")),
@@ -151,9 +157,21 @@ fn of_issue(plain: Told, issued: &Issued, names: &Names) -> Told {
     }
 }
 
+fn of_own_issue(plain: Told, issued: &OwnIssued, names: &Names) -> Told {
+    Told {
+        kind: "issued",
+        reference: Some(issued.reference.to_string()),
+        application_id: name(names, Entity::Application, issued.application.0),
+        access_token_jti: Some(access_token_jti(issued.jti_seed).to_string()),
+        expires_at: Some(issued.expires_at.to_string()),
+        kid: name(names, Entity::Key, issued.access_token_key.0),
+        door: Some("client_credentials"),
+        ..plain
+    }
+}
+
 fn of_refusal(plain: Told, refused: &Refused, names: &Names) -> Told {
-    let missed = Missed::in_bits(refused.missed).map(Missed::name);
-    let cause: Vec<&str> = std::iter::once(refused.cause.name()).chain(missed).collect();
+    let cause: Vec<&str> = std::iter::once(refused.cause.name()).chain(explain::details(refused)).collect();
     Told {
         kind: "refused",
         reference: Some(refused.reference.to_string()),
@@ -234,6 +252,7 @@ impl Told {
             ("application_id", self.application_id.as_deref()),
             ("contact_id", self.contact_id.as_deref()),
             ("clients", clients.as_deref()),
+            ("door", self.door),
             ("expires_at", self.expires_at.as_deref()),
             ("cause", self.cause.as_deref()),
         ];

@@ -11,7 +11,7 @@ use procura_protocol::time::UnixSeconds;
 use procura_storage::keys::published;
 use procura_store::administration::{Administration as _, Fact, Revocation, Revoke, TokenToRevoke};
 use procura_store::change::Entity;
-use procura_store::journal::{Issued, Record};
+use procura_store::journal::Record;
 use procura_store::records::RandomId;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -129,15 +129,19 @@ fn mark(desk: &Desk, shared: &Shared, known: &Known) -> Outcome {
 /// The token that was issued in the answer with that reference.
 fn issued_with(desk: &Desk, shared: &Shared, reference: RandomId) -> Result<Known, Failure> {
     let (_, record) = audit::find(&shared.place, reference)?;
-    let Record::Issued(issued) = record else {
-        return Err(Failure::refused(format_args!("the answer {reference} was a refusal: it held no token")));
+    let (jti_seed, application, expires_at) = match record {
+        Record::Issued(issued) => (issued.id_token_jti, issued.application, issued.expires_at),
+        Record::OwnIssued(issued) => (issued.jti_seed, issued.application, issued.expires_at),
+        _ => {
+            let why = format_args!("the answer {reference} was a refusal: it held no token");
+            return Err(Failure::refused(why));
+        }
     };
-    let Issued { id_token_jti, application, expires_at, .. } = issued;
     let names = desk.wait(desk.store().names_of(vec![(Entity::Application, application.0)]))?;
     let name = names.into_iter().next().flatten();
     Ok(Known {
         told: format!("of {reference}"),
-        ids: vec![access_token_jti(id_token_jti)],
+        ids: vec![access_token_jti(jti_seed)],
         application: name.and_then(|id| ApplicationId::parse(&id).ok()),
         expires_at: Some(expires_at),
     })

@@ -1,18 +1,28 @@
 use super::*;
 
 fn issued(clients: usize) -> Record {
+    issued_by(Door::ContactToken, clients)
+}
+
+fn issued_by(door: Door, clients: usize) -> Record {
     Record::Issued(Issued {
+        door,
         reference: RandomId([0xA1; 16]),
         id_token_jti: RandomId([0xB2; 16]),
         contact: ContactNo(u32::MAX),
         application: ApplicationNo(u32::MAX),
         clients: (0..clients).map(|no| ClientNo(u32::MAX - no as u32)).collect(),
         resource: ResourceNo(u32::MAX),
-        id_token_key: KeyNo(u32::MAX),
+        id_token_key: Some(KeyNo(u32::MAX)),
         access_token_key: KeyNo(u32::MAX),
         expires_at: UnixSeconds(4_102_444_800),
         version: Version(u64::MAX),
     })
+}
+
+fn without_id_token() -> Record {
+    let Record::Issued(issued) = issued_by(Door::TokenExchange, 2) else { unreachable!() };
+    Record::Issued(Issued { id_token_key: None, ..issued })
 }
 
 fn refused(contact: AskedFor, cause: RefusalCause) -> Record {
@@ -53,6 +63,18 @@ fn every_kind() -> Vec<Record> {
         issued(0),
         issued(3),
         issued(200),
+        issued_by(Door::JwtBearer, 3),
+        issued_by(Door::TokenExchange, 1),
+        without_id_token(),
+        Record::OwnIssued(OwnIssued {
+            reference: RandomId([0xA1; 16]),
+            jti_seed: RandomId([0xB2; 16]),
+            application: ApplicationNo(u32::MAX),
+            resource: ResourceNo(u32::MAX),
+            access_token_key: KeyNo(u32::MAX),
+            expires_at: UnixSeconds(4_102_444_800),
+            version: Version(u64::MAX),
+        }),
         Record::Started(Started { version: Version(12) }),
         Record::AuthenticationFailures(AuthenticationFailures {
             known_application: 3,
@@ -174,4 +196,14 @@ fn a_number_has_one_form() {
         signed(&mut bytes, value);
         assert_eq!(Fields(&bytes).signed(), Ok(value));
     }
+}
+
+#[test]
+fn an_issue_by_the_first_door_has_one_form() {
+    let mut bytes = encoded(&issued(1));
+    assert_eq!(bytes[0], ISSUED);
+    bytes.splice(..1, [ISSUED_BY, Door::ContactToken.code()]);
+    assert_eq!(decode(&bytes), Err(UnknownPayload));
+    bytes[1] = 0;
+    assert_eq!(decode(&bytes), Err(UnknownPayload));
 }

@@ -1,0 +1,182 @@
+//! The judge of one place where proofs come in.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use procura_jose::digest::sha256;
+use procura_jose::replay::{Claim, Used, UsedNames};
+use procura_jose::{Expect, JwtError, Random, SelfSignedError, SelfSignedJwt, verify_self_signed};
+use procura_protocol::confirmation::KeyThumbprint;
+use procura_protocol::dpop::{
+    DPOP_ALGORITHMS, DPOP_TYPE, DpopClaims, DpopFault, DpopTerms, MAX_NONCE_BYTES, MAX_PROOF_BYTES,
+};
+use procura_protocol::time::UnixSeconds;
+
+use crate::nonces::Nonces;
+
+/// The `DPoP` headers of a request, as they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Proofs<'a> {
+    /// None.
+    #[default]
+    None,
+    /// One.
+    One(&'a [u8]),
+    /// More than one, which can be read in more than one way.
+    Several,
+}
+
+impl<'a> Proofs<'a> {
+    /// What the values of all `DPoP` headers are together.
+    pub fn of(values: impl IntoIterator<Item = &'a [u8]>) -> Proofs<'a> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (None, _) => Proofs::None,
+            (Some(one), None) => Proofs::One(one),
+            (Some(_), Some(_)) => Proofs::Several,
+        }
+    }
+}
+
+/// Why there is no proof of possession.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DpopRefusal {
+    /// What came proves nothing. [`DpopFault::Nonce`] is answered with a nonce ([`DpopJudge::nonce`]).
+    Fault(DpopFault),
+    /// No more used proofs can be remembered, and none may be forgotten.
+    Full,
+}
+
+/// Judges the proofs that come to one server or one guard.
+pub struct DpopJudge {
+    nonces: Nonces,
+    demands_nonces: bool,
+    began_at: UnixSeconds,
+    used: UsedNames<KeyThumbprint>,
+    faults: Box<[AtomicU64]>,
+}
+
+impl DpopJudge {
+    /// A judge that begins now and knows of no proof that was used. One that was made before is taken with a
+    /// nonce only, since it may have been used before too. `most` is how many used proofs are remembered.
+    pub fn new(demands_nonces: bool, most: usize, now: UnixSeconds, random: &dyn Random) -> DpopJudge {
+        let mut key = [0; 32];
+        random.fill(&mut key);
+        DpopJudge {
+            nonces: Nonces::new(key),
+            demands_nonces,
+            began_at: now,
+            used: UsedNames::bounded(most),
+            faults: DpopFault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Whether every proof must have a nonce.
+    pub fn demands_nonces(&self) -> bool {
+        self.demands_nonces
+    }
+
+    /// The nonce to be sent in `DPoP-Nonce` now.
+    pub fn nonce(&self, now: UnixSeconds) -> String {
+        self.nonces.now(now)
+    }
+
+    /// The key of which this request brings a proof, used up. Whoever knows which key it must be says so in
+    /// `expected`: then a proof of another is none, and takes nothing from anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`DpopRefusal`]; what came is then not used up, except that a proof comes again.
+    pub fn judge(
+        &self,
+        proofs: Proofs<'_>,
+        terms: &DpopTerms<'_>,
+        expected: Option<KeyThumbprint>,
+    ) -> Result<KeyThumbprint, DpopRefusal> {
+        let judged = self.decide(proofs, terms, expected);
+        if let Err(DpopRefusal::Fault(fault)) = judged {
+            let counts = DpopFault::ALL.iter().zip(&self.faults);
+            for (_, count) in counts.filter(|(counted, _)| **counted == fault) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        judged
+    }
+
+    /// How many proofs were refused, by why.
+    pub fn faults(&self) -> impl Iterator<Item = (DpopFault, u64)> {
+        let counts = self.faults.iter().map(|count| count.load(Ordering::Relaxed));
+        DpopFault::ALL.iter().copied().zip(counts)
+    }
+
+    /// How many used proofs are remembered.
+    pub fn remembered(&self) -> usize {
+        self.used.len()
+    }
+
+    fn decide(
+        &self,
+        proofs: Proofs<'_>,
+        terms: &DpopTerms<'_>,
+        expected: Option<KeyThumbprint>,
+    ) -> Result<KeyThumbprint, DpopRefusal> {
+        let proof = match proofs {
+            Proofs::None => return Err(DpopRefusal::Fault(DpopFault::Missing)),
+            Proofs::Several => return Err(DpopRefusal::Fault(DpopFault::Repeated)),
+            Proofs::One(proof) => proof,
+        };
+        let proof = verify(proof).map_err(DpopRefusal::Fault)?;
+        let (key, claims) = (proof.key(), proof.claims());
+        claims.check(terms).map_err(DpopRefusal::Fault)?;
+        if expected.is_some_and(|expected| expected != key) {
+            return Err(DpopRefusal::Fault(DpopFault::OtherKey));
+        }
+        if !self.nonce_holds(claims, terms.now) {
+            return Err(DpopRefusal::Fault(DpopFault::Nonce));
+        }
+        let whole = sha256(claims.id.as_bytes());
+        let digest = std::array::from_fn(|at| whole[at]);
+        let used = Used { owner: key, digest, ends_at: claims.ends_at() };
+        match self.used.claim(&used, terms.now) {
+            Claim::First => Ok(key),
+            Claim::Again => Err(DpopRefusal::Fault(DpopFault::Replayed)),
+            Claim::Full => Err(DpopRefusal::Full),
+        }
+    }
+
+    /// A nonce that is there must be ours, demanded or not: whoever put it there meant something by it.
+    fn nonce_holds(&self, claims: &DpopClaims, now: UnixSeconds) -> bool {
+        match &claims.nonce {
+            Some(nonce) => nonce.len() <= MAX_NONCE_BYTES && self.nonces.are_ours(nonce, now),
+            None => !self.demands_nonces && self.began_at <= claims.issued_at,
+        }
+    }
+}
+
+fn verify(proof: &[u8]) -> Result<SelfSignedJwt<DpopClaims>, DpopFault> {
+    if proof.len() > MAX_PROOF_BYTES {
+        return Err(DpopFault::TooLong);
+    }
+    let text = std::str::from_utf8(proof).map_err(|_| DpopFault::Malformed)?;
+    let expect = Expect { typ: DPOP_TYPE, algorithms: &DPOP_ALGORITHMS };
+    verify_self_signed(text, &expect).map_err(fault_of)
+}
+
+fn fault_of(error: SelfSignedError) -> DpopFault {
+    match error {
+        SelfSignedError::NoKey | SelfSignedError::Key(_) => DpopFault::Key,
+        SelfSignedError::Jwt(error) => match error {
+            JwtError::TooLong => DpopFault::TooLong,
+            JwtError::NotThreeParts
+            | JwtError::Encoding(_)
+            | JwtError::NotAnObject(_)
+            | JwtError::RepeatedMember(_)
+            | JwtError::HeaderShape => DpopFault::Malformed,
+            JwtError::Critical => DpopFault::Critical,
+            JwtError::AlgorithmUnknown | JwtError::AlgorithmNotAllowed(_) => DpopFault::Algorithm,
+            JwtError::AlgorithmNotTheKeys | JwtError::KidMissing | JwtError::KidUnknown => DpopFault::Key,
+            JwtError::Type => DpopFault::Type,
+            JwtError::Signature => DpopFault::Signature,
+            JwtError::ClaimsShape => DpopFault::Claims,
+        },
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::adapter::{ApplicationRole, ChangeName, ContactRole, Door, ResourceRole};
 use crate::answer::Why;
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Says};
 use crate::case::{Cases, Stop, Verdict};
 use crate::clock::Deadline;
 
@@ -105,7 +105,7 @@ pub(super) fn add(cases: &mut Cases) {
         },
     );
     cases.at(
-        &super::TOKEN_DOORS,
+        &[Door::ClientCredentials],
         ("retire-key", "When a key is no longer registered, what it signs proves nobody"),
         "RFC 7523 3; contract 6",
         |attempt| {
@@ -135,13 +135,13 @@ fn changed(
     name: ChangeName,
     mut holds: impl FnMut() -> Result<bool, Stop>,
 ) -> Verdict {
+    let before = usual(attempt)?;
     attempt.world.change(name, false)?;
     let patience = attempt.world.adapter.changes.get(&name).map_or(5_000, |change| change.within_ms);
     let verdict = wait(patience, &mut holds, name);
     attempt.world.change(name, true)?;
     verdict?;
-    // The next case begins in the world of before.
-    back(attempt, patience)
+    back(attempt, &before, patience)
 }
 
 fn wait(patience: u64, holds: &mut impl FnMut() -> Result<bool, Stop>, name: ChangeName) -> Verdict {
@@ -151,29 +151,44 @@ fn wait(patience: u64, holds: &mut impl FnMut() -> Result<bool, Stop>, name: Cha
             return Ok(());
         }
         if deadline.is_over() {
-            return Err(Stop::fail(
-                format_args!("requests for {patience} ms after `{name}`"),
-                "what went before still goes",
-            ));
+            let sent = format_args!("requests for {patience} ms after `{name}`").to_string();
+            return Err(Stop::fail(sent, "what went before still goes"));
         }
         std::thread::sleep(LOOK);
     }
 }
 
-fn back(attempt: &Attempt<'_>, patience: u64) -> Verdict {
-    let there = if attempt.world.adapter.door(attempt.door).is_some() {
-        Attempt { ..*attempt }
-    } else {
-        attempt.there()?
-    };
+/// What tokens of `main` for `allowed` say as a rule: with what belongs to the resource `second`, where there is one.
+fn usual(attempt: &Attempt<'_>) -> Result<[Option<Says>; 2], Stop> {
+    let there = attempt.there()?;
+    let plain = there.ask()?.send()?;
+    let plain = (plain.status() == 200).then(|| there.says(&plain.granted()?)).transpose()?;
+    let Ok(second) = attempt.world.resource(ResourceRole::Second) else { return Ok([plain, None]) };
+    let settings = attempt.world.adapter.door(there.door);
+    let name = settings.map_or("resource", |settings| settings.resource_parameter.as_str());
+    let other = there.ask()?.with(name, &second.id).send()?;
+    let other = (other.status() == 200).then(|| there.says(&other.granted()?)).transpose()?;
+    Ok([plain, other])
+}
+
+/// Waits until the world is that of before, for the next case.
+fn back(attempt: &Attempt<'_>, before: &[Option<Says>; 2], patience: u64) -> Verdict {
     let deadline = Deadline::after(Duration::from_millis(patience.max(5_000)));
     loop {
-        let answer = there.ask()?.send()?;
-        if answer.status() == 200 {
+        let now = usual(attempt)?;
+        let same = before.iter().zip(&now).all(|pair| match pair {
+            (Some(before), Some(now)) => before.within(now).is_ok() && now.within(before).is_ok(),
+            (None, None) => true,
+            _ => false,
+        });
+        if same {
             return Ok(());
         }
         if deadline.is_over() {
-            return Err(Stop::fail("the honest request after the change was taken back", answer.told()));
+            return Err(Stop::fail(
+                "the honest request after the change was taken back",
+                "another answer than before",
+            ));
         }
         std::thread::sleep(LOOK);
     }

@@ -17,7 +17,9 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub use placeholders::Values;
-pub use roles::{ApplicationRole, ChangeName, ClientRole, ContactRole, Door, Method, ResourceRole};
+pub use roles::{
+    ApplicationRole, CertificateRole, ChangeName, ClientRole, ContactRole, Door, Method, ResourceRole,
+};
 
 /// An adapter that can't be used; the text says what to change, and never repeats a secret.
 #[derive(Debug, Error)]
@@ -78,6 +80,9 @@ pub struct Adapter {
     /// Resources (APIs that take tokens) by the part that they play.
     #[serde(default)]
     pub resources: BTreeMap<ResourceRole, Resource>,
+    /// Certificates that the authority of `applications.certificate` issued and that prove nothing.
+    #[serde(default)]
+    pub certificates: BTreeMap<CertificateRole, Certificate>,
     /// Where a token's claims have what the suite looks for.
     #[serde(default)]
     pub claims: Claims,
@@ -251,6 +256,16 @@ pub struct Resource {
     /// The secret by which the resource introspects, with its id.
     #[serde(default)]
     pub secret: Option<String>,
+}
+
+/// A certificate with its private key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// PEM of the certificate and of those that issued it.
+    pub certificate_file: PathBuf,
+    /// PEM of its private key.
+    pub certificate_key_file: PathBuf,
 }
 
 /// Where claims are: members separated by `.`, `*` for every element of a list.

@@ -10,8 +10,10 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpos
 use rustls_pki_types::PrivateKeyDer;
 use serde_json::Value;
 
-use crate::adapter::{Adapter, Application, ApplicationRole, ChangeName, ClientRole, Contact, ContactRole};
-use crate::adapter::{Resource, ResourceRole};
+use crate::adapter::{
+    Adapter, Application, ApplicationRole, CertificateRole, ChangeName, ClientRole, Contact, ContactRole,
+    Resource, ResourceRole,
+};
 use crate::case::Stop;
 use crate::keys::Key;
 use crate::wire::{self, Identity, Request, Roots, Url};
@@ -128,6 +130,15 @@ impl World {
     pub(crate) fn identity(&self, role: ApplicationRole) -> Result<Arc<Identity>, Stop> {
         let missing = || Stop::skip(format_args!("`applications.{role}` has no `certificate_file`"));
         self.application(role).and_then(|_| self.identities.get(&role).cloned().ok_or_else(missing))
+    }
+
+    /// A certificate that proves nothing.
+    pub(crate) fn spoilt(&self, role: CertificateRole) -> Result<Arc<Identity>, Stop> {
+        let missing = || Stop::skip(format_args!("the adapter has no `certificates.{role}`"));
+        let named = self.adapter.certificates.get(&role).ok_or_else(missing)?;
+        let (certificate, key) = (&named.certificate_file, &named.certificate_key_file);
+        let read = Identity::read(&self.adapter.path(certificate), &self.adapter.path(key));
+        read.map(Arc::new).map_err(|why| Stop::fail(format_args!("`certificates.{role}`"), why))
     }
 
     /// Makes a change of the world.

@@ -258,7 +258,7 @@ fn is_usual(bad: &Bad, head: &str, body: &str, query: &str) -> bool {
     let mut lines = head.split("\r\n");
     let first = lines.next().unwrap_or_default();
     let mut seen = Vec::new();
-    let headers = lines.all(|line| {
+    let mut headers = lines.all(|line| {
         let Some((name, value)) = line.split_once(": ") else { return false };
         let known = match name {
             "Host" => value == host,
@@ -286,16 +286,17 @@ fn is_usual(bad: &Bad, head: &str, body: &str, query: &str) -> bool {
         "resource",
         "token",
     ];
-    let mut seen = Vec::new();
+    let mut pairs = Vec::new();
     let form = body.is_empty()
         || body.split('&').all(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or_default();
-            let new = !seen.contains(&name);
-            seen.push(name);
-            names.contains(&name) && new && !value.is_empty()
+            let new = !pairs.contains(&name);
+            pairs.push(name);
+            names.contains(&name) && new && !value.is_empty() && !value.contains(';')
         });
+    headers &= seen.contains(&"Host") && !(seen.contains(&"Authorization") && body.contains("client_id="));
     let path = first.split(' ').nth(1).unwrap_or_default();
-    let plain = path == "/token" || path == "/token/Allowed1";
+    let plain = ["/token", "/token/Allowed1", "/token/Contact-above_ceiling"].contains(&path);
     first.starts_with("POST ") && first.ends_with(" HTTP/1.1") && headers && form && query.is_empty() && plain
 }
 
@@ -309,6 +310,7 @@ fn told(bad: &Bad, path: &str, head: &str, text: &str, usual: bool) -> Value {
         return claims;
     }
     let named = get("assertion").or_else(|| get("subject_token")).and_then(|token| claims(&token));
+    let named_act = named.as_ref().and_then(|claims| claims.get("act").cloned());
     let named = named.and_then(|claims| claims["sub"].as_str().map(str::to_owned));
     let in_path = path.rsplit('/').next().filter(|_| path.starts_with("/token/")).map(str::to_owned);
     let application = application(head, form);
@@ -335,7 +337,7 @@ fn told(bad: &Bad, path: &str, head: &str, text: &str, usual: bool) -> Value {
         access["aud"] = json!([audience, "https://another.example"]);
     }
     if !alone {
-        access["act"] = json!({"sub": application});
+        access["act"] = named_act.unwrap_or_else(|| json!({"sub": application}));
         access["clients"] = json!(clients);
     }
     // And whatever else somebody names.

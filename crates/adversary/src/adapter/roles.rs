@@ -180,6 +180,8 @@ named! {
         InactiveClient = "inactive_client",
         /// Its client trusts the application for other contacts.
         NotCovered = "not_covered",
+        /// `main` may act for them, but for ten minutes more at most.
+        EndingSoon = "ending_soon",
         /// Has more permissions than the trust's ceiling lets through.
         AboveCeiling = "above_ceiling",
     }
@@ -238,5 +240,22 @@ named! {
         RemoveResource = "remove_resource",
         /// The key that `signing` signs with is no longer registered.
         RetireKey = "retire_key",
+    }
+}
+
+named! {
+    /// A certificate with the subject that `applications.certificate` is registered with, or nearly, that the same
+    /// authority issued and that proves nothing.
+    CertificateRole {
+        /// It has expired.
+        Expired = "expired",
+        /// It is not in force yet.
+        NotYet = "not_yet",
+        /// It is for servers.
+        ForServers = "for_servers",
+        /// It has another subject.
+        OtherSubject = "other_subject",
+        /// It was revoked.
+        Revoked = "revoked",
     }
 }

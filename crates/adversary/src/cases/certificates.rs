@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::adapter::ApplicationRole;
+use crate::adapter::{ApplicationRole, CertificateRole};
 use crate::answer::Why;
 use crate::attempt::{Ask, Attempt};
 use crate::case::{Cases, Stop};
@@ -96,6 +96,7 @@ pub(super) fn add(cases: &mut Cases) {
             });
         }
     }
+    issued(cases);
     cases.at(
         &super::TOKEN_DOORS,
         (
@@ -143,6 +144,26 @@ pub(super) fn add(cases: &mut Cases) {
             ask.send()?.refused(&[Why::Client, Why::Request, Why::Http])
         },
     );
+}
+
+/// Certificates of the right authority.
+fn issued(cases: &mut Cases) {
+    for (spoilt, id, words) in [
+        (CertificateRole::Expired, "issued-expired", "that has expired"),
+        (CertificateRole::NotYet, "issued-not-yet", "that is not in force yet"),
+        (CertificateRole::ForServers, "issued-for-servers", "that is for servers"),
+        (CertificateRole::OtherSubject, "issued-other-subject", "for another subject"),
+        (CertificateRole::Revoked, "issued-revoked", "that was revoked"),
+    ] {
+        let id = format!("certificate-{id}");
+        let title = format!("A certificate of the right authority {words} proves nobody");
+        cases.at(&super::TOKEN_DOORS, (&id, &title), "RFC 8705 2.1; RFC 5280 6.1", move |attempt| {
+            let role = ApplicationRole::Certificate;
+            attempt.ask_as(role)?.send()?.granted()?;
+            let certificate = attempt.world.spoilt(spoilt)?;
+            attempt.ask_as(role)?.certificate(certificate).send()?.refused(UNPROVED)
+        });
+    }
 }
 
 fn made(name: &str, years: (i32, i32)) -> Result<Arc<Identity>, Stop> {

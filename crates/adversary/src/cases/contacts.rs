@@ -7,6 +7,7 @@ use crate::adapter::{ApplicationRole, ClientRole, ContactRole, Door, ResourceRol
 use crate::answer::{Answer, Why};
 use crate::attempt::Attempt;
 use crate::case::{Cases, Stop, Verdict};
+use crate::clock::now;
 
 /// Nobody may act for these.
 const BARRED: &[(ContactRole, &str, &str)] = &[
@@ -78,6 +79,21 @@ pub(super) fn add(cases: &mut Cases) {
             attempt.ask_for(&subject)?.that(words).send()?.refused(&[Why::Grant, Why::Request, Why::Http])
         });
     }
+    cases.at(
+        doors,
+        ("ending-soon", "No token outlives the authority that it rests on"),
+        "contract 1; RFC 9068 2.2",
+        |attempt| {
+            allowed(attempt)?;
+            let contact = &attempt.world.contact(ContactRole::EndingSoon)?.id;
+            let grant = attempt.ask_for(contact)?.send()?.granted()?;
+            let left = attempt.says(&grant)?.claims["exp"].as_i64().unwrap_or(i64::MAX) - now();
+            if left <= 600 {
+                return Ok(());
+            }
+            Err(Stop::fail(&grant.sent, format_args!("a token that lives {left} s")))
+        },
+    );
     alike(cases);
     other_kinds(cases);
     left_out(cases);

@@ -16,6 +16,14 @@ use crate::exit::Failure;
 /// Partners' certificates: the file's name, and whether the CA issues it.
 pub(super) const PARTNERS: [(&str, bool); 3] = [("gateway", true), ("second", true), ("own", false)];
 
+/// Certificates of the CA that prove nothing: the file's name, whose subject, in force from and to, and for what.
+const SPOILT: [(&str, &str, (i32, i32), ExtendedKeyUsagePurpose); 4] = [
+    ("expired", "gateway", (2001, 2002), ExtendedKeyUsagePurpose::ClientAuth),
+    ("not_yet", "gateway", (2098, 2099), ExtendedKeyUsagePurpose::ClientAuth),
+    ("for_servers", "gateway", (2020, 2099), ExtendedKeyUsagePurpose::ServerAuth),
+    ("other_subject", "stranger", (2020, 2099), ExtendedKeyUsagePurpose::ClientAuth),
+];
+
 /// The folder that they are in.
 pub(super) struct Files(PathBuf);
 
@@ -68,6 +76,14 @@ fn made(signing: &[&str]) -> Result<Vec<(String, String)>, rcgen::Error> {
         let key = KeyPair::generate()?;
         let made = if by_ca { params.signed_by(&key, &ca)? } else { params.self_signed(&key)? };
         add(name, &made, &key);
+    }
+    for (name, whose, (from, to), usage) in SPOILT {
+        let mut params = named(&subject(whose));
+        (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate()?;
+        add(name, &params.signed_by(&key, &ca)?, &key);
     }
     for name in signing {
         let key = KeyPair::generate()?;

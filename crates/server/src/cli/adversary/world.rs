@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use procura_store::Clock as _;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
@@ -21,6 +22,10 @@ use crate::wiring::{self, Door, Installation, Purpose};
 /// Before anybody runs this, and after.
 const LONG_AGO: &str = "2021-07-01T00:00:00Z";
 const FAR_OFF: &str = "2099-01-01T00:00:00Z";
+
+/// Somebody who may be acted for, but for a few minutes.
+const ENDING: &str = "CON-Ending1";
+const MINUTES: i64 = 8;
 
 const SECOND: &str = "https://second.example";
 const UNREGISTERED: &str = "https://unregistered.example";
@@ -111,14 +116,18 @@ pub(super) fn serve(program: &Path) -> Outcome {
     telemetry::begin(&config.log)?;
     let outcome = wiring::runtime(&config)?.block_on(async {
         let installation = Installation::open(config, world.data(), Purpose::Serve).await?;
+        let end = installation.clock().now().seconds().plus(MINUTES * 60);
         let server = installation.bind().await?.start().await?;
         let listeners: Vec<Value> = server.doors().iter().map(Door::json).collect();
         let issuer = server.issuer().to_owned();
         let told = world.tell(told, &issuer, &listeners);
         // The server's own API is known from here on.
         let api = server.resource_id();
-        let secret = tokio::task::spawn_blocking(move || world.secret("resource", &api)).await;
-        let secret = secret.map_err(Failure::unavailable)??;
+        let last = tokio::task::spawn_blocking(move || {
+            world.call(&["mandate", "add", ENDING, "CLI-b1", "--until", &end.to_string()])?;
+            world.secret("resource", &api)
+        });
+        let secret = last.await.map_err(Failure::unavailable)??;
         output::json_line(&told.with("resource_secret", &secret))?;
         tokio::select! {
             outcome = server.until_stopped() => outcome,
@@ -281,7 +290,7 @@ fn directory() -> Vec<(&'static str, Vec<Value>)> {
         json!({"client_id": client, "client_name": client, "status": status})
     });
     let mut contacts: Vec<&str> = MANDATES.iter().map(|(contact, _, _)| *contact).collect();
-    contacts.push("CON-NoMandate1");
+    contacts.extend(["CON-NoMandate1", ENDING]);
     contacts.dedup();
     let contacts = contacts.into_iter().map(|contact| {
         let status = if contact == "CON-Disabled1" { "disabled" } else { "active" };

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use crate::process::{run, run_and_keep};
 use crate::steps::{Failure, Steps, Verdict};
 use crate::workspace::{Profile, Workspace};
-use crate::{adversary, contract, crash, deny, foreign, forward_auth, layers, paste, rotation, story, timing, tools};
+use crate::{
+    adversary, contract, crash, deny, foreign, forward_auth, layers, paste, rotation, story, timing, tools,
+};
 
 /// How much of it to run.
 pub(crate) struct Options {

@@ -8,15 +8,18 @@ mod certificates;
 mod changes;
 mod claims;
 mod contacts;
+mod documents;
 mod forged;
 mod forgeries;
 mod headers;
+mod introspection;
 mod parameters;
 mod paths;
 mod proofs;
 mod replays;
+mod resources;
+mod revocation;
 mod slots;
-mod tokens;
 mod widening;
 
 use crate::adapter::Door;
@@ -54,7 +57,10 @@ pub fn all() -> Vec<Case> {
         parameters::add,
         headers::add,
         paths::add,
-        tokens::add,
+        introspection::add,
+        revocation::add,
+        resources::add,
+        documents::add,
         changes::add,
     ];
     for add in groups {

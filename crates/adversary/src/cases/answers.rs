@@ -161,8 +161,10 @@ const OF_EVERY: &[(&str, &str, &str, Look)] = &[
     ),
 ];
 
+type LookAtIdToken = fn(&Attempt<'_>, &Jwt) -> Verdict;
+
 /// What holds of the ID token, where one comes.
-const OF_ID_TOKENS: &[(&str, &str, &str, fn(&Attempt<'_>, &Jwt) -> Verdict)] = &[
+const OF_ID_TOKENS: &[(&str, &str, &str, LookAtIdToken)] = &[
     ("id-token-aud", "The ID token is for the application alone", "OpenID Connect Core 2", |attempt, jwt| {
         let application = &attempt.world.application(attempt.role())?.id;
         let audience = &jwt.claims["aud"];

@@ -175,7 +175,7 @@ fn made(name: &str, years: (i32, i32)) -> Result<Arc<Identity>, Stop> {
 /// The longest run of printable ASCII in the certificate that could be its common name. Enough for a forgery that
 /// must be refused whatever it is called.
 fn name(identity: &Identity) -> String {
-    let der = identity.chain.first().map(|der| der.as_ref()).unwrap_or_default();
+    let der = identity.chain.first().map(AsRef::as_ref).unwrap_or_default();
     // The object identifier of a common name, then a string of some type with its length.
     let last = der.windows(3).rposition(|window| window == [0x55, 0x04, 0x03]);
     let value = last.and_then(|at| {

@@ -20,7 +20,7 @@ fn methods(cases: &mut Cases) {
     for method in ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "post", "POSTX"] {
         let small = if method == "post" { "-in-small-letters" } else { "" };
         let id = format!("method-{}{small}", method.to_lowercase());
-        let title = format!("{method} gives no token");
+        let title = format!("The method {method} gives no token");
         cases.at(&super::TOKEN_DOORS, (&id, &title), "RFC 6749 3.2; RFC 9110 9.1", move |attempt| {
             honest(attempt)?;
             let answer = attempt.ask()?.method(method).send()?;
@@ -48,7 +48,8 @@ fn methods(cases: &mut Cases) {
 fn framing(cases: &mut Cases) {
     let doors = &super::TOKEN_DOORS;
     // Heads that are not clear about where the body ends; the body is the honest one with a request behind it.
-    let heads: [(&str, &str, &[(&str, &str)]); 8] = [
+    type Head = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+    let heads: [Head; 8] = [
         (
             "length-and-chunked",
             "a length and chunks at once",
@@ -80,7 +81,8 @@ fn framing(cases: &mut Cases) {
             if answer.status() == 501 { Ok(()) } else { answer.refused(HTTP) }
         });
     }
-    let raw: [(&str, &str, &str, fn(&str) -> String); 7] = [
+    type Spoil = fn(&str) -> String;
+    let raw: [(&str, &str, &str, Spoil); 7] = [
         ("space-before-colon", "a space before a colon", "RFC 9112 5.1", |head| {
             head.replacen("Host:", "Host :", 1)
         }),

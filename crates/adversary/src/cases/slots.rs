@@ -148,7 +148,7 @@ fn read(token: &str) -> Result<Jwt, Stop> {
 
 /// The published key that signed this token.
 pub(super) fn published(attempt: &Attempt<'_>, jwt: &Jwt) -> Option<Value> {
-    let set = super::tokens::document(attempt, "jwks").ok()?;
+    let set = super::documents::document(attempt, "jwks").ok()?;
     let kid = &jwt.header["kid"];
     set["keys"].as_array()?.iter().find(|key| key["kid"] == *kid).cloned()
 }

@@ -137,7 +137,7 @@ fn scopes(cases: &mut Cases) {
 
 /// The scopes that the server says it knows.
 fn supported(attempt: &Attempt<'_>) -> Result<BTreeSet<String>, Stop> {
-    let metadata = super::tokens::document(attempt, "metadata")?;
+    let metadata = super::documents::document(attempt, "metadata")?;
     let names = metadata["scopes_supported"].as_array().into_iter().flatten();
     let names: BTreeSet<String> = names.filter_map(Value::as_str).map(str::to_owned).collect();
     if names.is_empty() { Err(Stop::skip("the metadata names no scopes")) } else { Ok(names) }

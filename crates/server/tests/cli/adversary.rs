@@ -2,7 +2,8 @@ use crate::support::run;
 
 #[test]
 fn it_withstands_its_own_attacks_on_a_world_of_its_own() {
-    let ran = run(["adversary", "--only", "unknown-contact", "--only", "grant-replayed", "--json"]).ends_with(0);
+    let ran =
+        run(["adversary", "--only", "unknown-contact", "--only", "grant-replayed", "--json"]).ends_with(0);
     let report = ran.json();
     assert_eq!(report["counts"]["failed"], 0, "{report}");
     assert_eq!(report["counts"]["skipped"], 0, "{report}");

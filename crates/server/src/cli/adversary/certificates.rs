@@ -7,8 +7,9 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    date_time_ymd,
 };
 
 use crate::exit::Failure;
@@ -16,12 +17,19 @@ use crate::exit::Failure;
 /// Partners' certificates: the file's name, and whether the CA issues it.
 pub(super) const PARTNERS: [(&str, bool); 3] = [("gateway", true), ("second", true), ("own", false)];
 
+/// Of the one that was revoked.
+const SERIAL: u64 = 0x2a;
+
+/// The one that is on the CA's list.
+const REVOKED: &str = "revoked";
+
 /// Certificates of the CA that prove nothing: the file's name, whose subject, in force from and to, and for what.
-const SPOILT: [(&str, &str, (i32, i32), ExtendedKeyUsagePurpose); 4] = [
+const SPOILT: [(&str, &str, (i32, i32), ExtendedKeyUsagePurpose); 5] = [
     ("expired", "gateway", (2001, 2002), ExtendedKeyUsagePurpose::ClientAuth),
     ("not_yet", "gateway", (2098, 2099), ExtendedKeyUsagePurpose::ClientAuth),
     ("for_servers", "gateway", (2020, 2099), ExtendedKeyUsagePurpose::ServerAuth),
     ("other_subject", "stranger", (2020, 2099), ExtendedKeyUsagePurpose::ClientAuth),
+    (REVOKED, "gateway", (2020, 2099), ExtendedKeyUsagePurpose::ClientAuth),
 ];
 
 /// The folder that they are in.
@@ -82,15 +90,34 @@ fn made(signing: &[&str]) -> Result<Vec<(String, String)>, rcgen::Error> {
         (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
+        params.serial_number = (name == REVOKED).then(|| SERIAL.into());
         let key = KeyPair::generate()?;
         add(name, &params.signed_by(&key, &ca)?, &key);
     }
+    files.push(("revoked.crl".to_owned(), revoked().signed_by(&ca)?.pem()?));
     for name in signing {
         let key = KeyPair::generate()?;
         files.push((format!("{name}.signing.key"), key.serialize_pem()));
         files.push((format!("{name}.signing.pem"), key.public_key_pem()));
     }
     Ok(files)
+}
+
+/// The CA's list, which is never stale.
+fn revoked() -> CertificateRevocationListParams {
+    CertificateRevocationListParams {
+        this_update: date_time_ymd(2020, 1, 1),
+        next_update: date_time_ymd(2099, 1, 1),
+        crl_number: 1.into(),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: SERIAL.into(),
+            revocation_time: date_time_ymd(2020, 1, 2),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    }
 }
 
 /// The common name in a partner's certificate.

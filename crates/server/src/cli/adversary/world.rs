@@ -30,8 +30,11 @@ const MINUTES: i64 = 8;
 const SECOND: &str = "https://second.example";
 const UNREGISTERED: &str = "https://unregistered.example";
 
+/// Fields of a record, by name.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Applications that may act for the partner's contacts, and what is special about each.
-const PARTNERS: &[(&str, &[(&str, &str)])] = &[
+const PARTNERS: &[(&str, Fields)] = &[
     ("main", &[]),
     ("signing", &[("auth_methods", "private_key_jwt")]),
     (
@@ -48,14 +51,14 @@ const PARTNERS: &[(&str, &[(&str, &str)])] = &[
 ];
 
 /// Applications that may not.
-const OTHERS: &[(&str, &[(&str, &str)])] =
+const OTHERS: &[(&str, Fields)] =
     &[("other", &[]), ("disabled", &[("status", "disabled")]), ("untrusted", &[("trusted", "false")])];
 
 /// Those that have a secret.
 const WITH_SECRET: &[&str] = &["main", "twofactors", "dpop", "other", "disabled", "untrusted"];
 
 /// Contact, client, and what differs from an active mandate with two permissions.
-const MANDATES: &[(&str, &str, &[(&str, &str)])] = &[
+const MANDATES: &[(&str, &str, Fields)] = &[
     ("CON-Allowed1", "CLI-a1", &[]),
     ("CON-Allowed1", "CLI-a2", &[]),
     ("CON-Allowed1", "CLI-untrusting", &[]),
@@ -78,7 +81,7 @@ const MANDATES: &[(&str, &str, &[(&str, &str)])] = &[
 ];
 
 /// Clients that trust the partner, and how.
-const TRUSTS: &[(&str, &[(&str, &str)])] = &[
+const TRUSTS: &[(&str, Fields)] = &[
     ("CLI-a1", &[]),
     ("CLI-a2", &[]),
     ("CLI-b1", &[]),
@@ -179,13 +182,14 @@ impl World {
         let config = format!(
             "data = \"data\"\n[server]\nlisten = \"none\"\n\
              [tls]\nlisten = \"127.0.0.1:0\"\ncertificate_file = \"{server}\"\nkey_file = \"{key}\"\n\
-             [mutual_tls]\nlisten = \"127.0.0.1:0\"\nclient_ca_file = \"{ca}\"\n\
+             [mutual_tls]\nlisten = \"127.0.0.1:0\"\nclient_ca_file = \"{ca}\"\nclient_crl_file = \"{crl}\"\n\
              [log]\nlevel = \"error\"\n\
              [limits]\nrequests_per_address_per_minute = 0\nfailed_proofs_per_address_per_minute = 0\n\
              requests_per_application_per_minute = 0\ncontacts_per_application_per_hour = 0\n",
             server = shown("server.pem"),
             key = shown("server.key"),
             ca = shown("ca.pem"),
+            crl = shown("revoked.crl"),
         );
         self.write("procura.toml", &config)?;
         self.call(&["init"])?;

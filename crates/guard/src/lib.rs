@@ -106,7 +106,8 @@
 //! crates above; a new foreign type in it is a decision. Features only add.
 
 mod authority;
-mod bearer;
+mod authorization;
+mod base_url;
 mod certificate;
 mod check;
 mod client_place;
@@ -114,28 +115,33 @@ mod clock;
 mod connect;
 mod events;
 mod extract;
+mod incoming;
 mod keys;
 mod layer;
 mod marks;
 mod need;
 mod pause;
+mod proofs;
 mod refusal;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
 mod resource;
+mod settings;
 mod sources;
 mod sse;
 mod transport;
 
 pub use authority::{Authority, CheckedToken, OnBehalf};
+pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use certificate::{CertificateFormat, CertificateHeader, InvalidCertificateHeader, PeerCertificate};
-pub use check::{Guard, LEEWAY, Settings};
+pub use check::Guard;
 pub use client_place::{ClientPlace, InvalidTemplate};
 pub use clock::{Clock, SystemClock};
 pub use connect::Status;
 #[doc(hidden)]
 pub use events::fuzz_events;
 pub use extract::{ActingFor, OnBehalfOf, Rejection};
+pub use incoming::Incoming;
 pub use layer::{GuardFuture, GuardLayer, GuardService};
 pub use marks::MarksStatus;
 pub use need::{
@@ -147,9 +153,11 @@ pub use refusal::{Blame, Refusal, RequestFault, TokenFault, Unavailable};
 #[cfg(feature = "reqwest")]
 pub use reqwest_transport::{InvalidRoots, ReqwestBody, ReqwestTransport};
 pub use resource::{InvalidIssuer, Resource};
+pub use settings::{LEEWAY, Settings};
 pub use sources::{KeySource, MarkSource, Refetch};
 pub use transport::{Chunks, Transport, TransportError};
 
+pub use procura_dpop::DpopFault;
 pub use procura_jose::{Algorithm, Jwks, JwtError, Random, SystemRandom};
 pub use procura_protocol::access_token::{Presence, TokenMandate};
 pub use procura_protocol::confirmation::{CertificateThumbprint, InvalidThumbprint};

@@ -9,9 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use procura_dpop::{DpopFault, DpopJudge};
 use procura_jose::marks::token_subjects;
-use procura_jose::{
-    Expect, Jwks, JwtError, MAX_TOKEN_BYTES, Random, TokenDigest, VerifiedCache, verify_jwt,
-};
+use procura_jose::{Expect, Jwks, JwtError, MAX_TOKEN_BYTES, Random, TokenDigest, VerifiedCache, verify_jwt};
 use procura_protocol::access_token::{AccessToken, Holder};
 use procura_protocol::claims::ACCESS_TOKEN_TYPE;
 use procura_protocol::confirmation::{Confirmation, KeyThumbprint};

@@ -8,8 +8,8 @@ use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::authorization::Scheme;
 use crate::authority::{Authority, OnBehalf};
+use crate::authorization::Scheme;
 use crate::check::Guard;
 use crate::layer::Passed;
 use crate::need::{Anyone, Need, RouteNeed, RoutePresence};

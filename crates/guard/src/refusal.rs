@@ -202,7 +202,8 @@ impl Refusal {
                     DpopFault::OtherKey => "invalid_token",
                     _ => "invalid_dpop_proof",
                 };
-                let challenge = Challenge { error: Some(error), description: Some(self.to_string()), scope: None };
+                let challenge =
+                    Challenge { error: Some(error), description: Some(self.to_string()), scope: None };
                 (StatusCode::UNAUTHORIZED, None, Some(challenge))
             }
             Refusal::Request(fault) => {
@@ -459,10 +460,14 @@ mod tests {
 
     #[test]
     fn who_takes_proofs_says_so_beside_bearer_to_whoever_may_need_it() {
-        let (plain, dpop) = (r#"Bearer realm="urn:api""#, r#"DPoP realm="urn:api", algs="ES256 PS256 EdDSA""#);
+        let (plain, dpop) =
+            (r#"Bearer realm="urn:api""#, r#"DPoP realm="urn:api", algs="ES256 PS256 EdDSA""#);
         assert_eq!(challenges(Refusal::NoToken, Scheme::Bearer, true), [plain, dpop]);
         let downgraded = challenges(TokenFault::KeyBound.into(), Scheme::Bearer, true);
-        assert!(downgraded[0].starts_with(r#"Bearer realm="urn:api", error="invalid_token""#), "{downgraded:?}");
+        assert!(
+            downgraded[0].starts_with(r#"Bearer realm="urn:api", error="invalid_token""#),
+            "{downgraded:?}"
+        );
         assert_eq!(downgraded[1..], [dpop]);
         assert_eq!(challenges(TokenFault::Expired.into(), Scheme::Bearer, true).len(), 1);
     }

@@ -41,6 +41,7 @@ fn policy(name: &str, source: Source) -> Policy {
         source,
         client: ClientPlace::default(),
         certificate: None,
+        reached_at: Vec::new(),
         callers: Callers { from: vec!["192.0.2.0/24".parse().unwrap()], credential: false },
         rules: vec![
             rule(&["GET"], "/quotes/**", Need::READING),

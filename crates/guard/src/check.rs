@@ -125,7 +125,7 @@ impl Guard {
         let asked_for = matches!(refusal, Refusal::Proof(DpopFault::Nonce));
         let nonce = (asked_for || came_as == Scheme::Dpop).then(|| self.proof_nonce(asked_for)).flatten();
         let takes_proofs = !self.reached_at.is_empty();
-        refusal.to_response(&Challenger { realm: self.realm(), came_as, takes_proofs, nonce })
+        refusal.answer(&Challenger { realm: self.realm(), came_as, takes_proofs, nonce })
     }
 
     /// The nonce for the next proof of possession: where every proof must have one, or one was asked for now.

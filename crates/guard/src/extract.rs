@@ -93,10 +93,10 @@ impl Rejection {
 }
 
 impl IntoResponse for Rejection {
-    fn into_response(self) -> Response {
+    fn inanswer(self) -> Response {
         match self.guard {
             Some((guard, came_as)) => guard.answer_as(&self.refusal, came_as),
-            None => self.refusal.to_response(&Challenger::default()),
+            None => self.refusal.answer(&Challenger::default()),
         }
         .map(axum_core::body::Body::from)
     }

@@ -57,8 +57,7 @@
 //! 7. `client_id`, the permission, and whether a person was there: what the extractor's type says.
 //!
 //! 1 to 6 are the layer's, before any handler; 7 is the extractor's. A refusal is answered as RFC 6750
-//! says; [`Refusal`] lists them all and [`Refusal::to_response`] is the one place where they get their
-//! status.
+//! says; [`Refusal`] lists them all, and [`Guard::answer`] makes the answer.
 //!
 //! # Layers
 //!

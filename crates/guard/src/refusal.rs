@@ -161,7 +161,7 @@ impl Refusal {
     }
 
     /// The answer.
-    pub(crate) fn to_response(&self, challenger: &Challenger<'_>) -> Response<Bytes> {
+    pub(crate) fn answer(&self, challenger: &Challenger<'_>) -> Response<Bytes> {
         let (status, message, challenge) = self.parts();
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = status;
@@ -412,7 +412,7 @@ mod tests {
 
     fn challenges(refusal: Refusal, came_as: Scheme, takes_proofs: bool) -> Vec<String> {
         let challenger = Challenger { realm: "urn:api", came_as, takes_proofs, nonce: None };
-        let answer = refusal.to_response(&challenger);
+        let answer = refusal.answer(&challenger);
         let all = answer.headers().get_all(WWW_AUTHENTICATE).iter();
         all.map(|value| value.to_str().unwrap().to_owned()).collect()
     }
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn every_answer_is_an_error_that_no_cache_keeps() {
         for refusal in every_refusal() {
-            let answer = refusal.to_response(&bearer("https://bank.example"));
+            let answer = refusal.answer(&bearer("https://bank.example"));
             assert!(answer.status().is_client_error() || answer.status().is_server_error(), "{refusal}");
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
             let challenged = answer.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
@@ -499,13 +499,13 @@ mod tests {
     fn a_nonce_goes_with_the_answer() {
         let nonce = Some(HeaderValue::from_static("n"));
         let challenger = Challenger { came_as: Scheme::Dpop, nonce, ..Challenger::default() };
-        let answer = Refusal::Proof(DpopFault::Nonce).to_response(&challenger);
+        let answer = Refusal::Proof(DpopFault::Nonce).answer(&challenger);
         assert_eq!(answer.headers()["dpop-nonce"], "n");
     }
 
     #[test]
     fn a_realm_can_not_break_out_of_its_quotes() {
-        let answer = Refusal::NoToken.to_response(&bearer("a\", error=\"b\\\r\nc\u{e9}"));
+        let answer = Refusal::NoToken.answer(&bearer("a\", error=\"b\\\r\nc\u{e9}"));
         let header = answer.headers()[WWW_AUTHENTICATE].to_str().unwrap();
         assert_eq!(header, r#"Bearer realm="a\", error=\"b\\??c?""#);
     }

@@ -93,7 +93,7 @@ impl Rejection {
 }
 
 impl IntoResponse for Rejection {
-    fn inanswer(self) -> Response {
+    fn into_response(self) -> Response {
         match self.guard {
             Some((guard, came_as)) => guard.answer_as(&self.refusal, came_as),
             None => self.refusal.answer(&Challenger::default()),

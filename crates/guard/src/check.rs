@@ -20,12 +20,13 @@ use crate::authority::{CheckedToken, Facts};
 use crate::authorization::{self, Scheme};
 use crate::base_url::BaseUrl;
 use crate::certificate::PeerCertificate;
+use crate::challenge::Challenger;
 use crate::clock::Clock;
 use crate::connect::Connection;
 use crate::incoming::Incoming;
 use crate::layer::Passed;
 use crate::proofs::{Proofs, Proved};
-use crate::refusal::{Challenger, Refusal, TokenFault, Unavailable};
+use crate::refusal::{Refusal, TokenFault, Unavailable};
 use crate::settings::{LEEWAY, Settings};
 use crate::sources::{KeySource, MarkSource};
 

@@ -10,10 +10,11 @@ use http::request::Parts;
 
 use crate::authority::{Authority, OnBehalf};
 use crate::authorization::Scheme;
+use crate::challenge::Challenger;
 use crate::check::Guard;
 use crate::layer::Passed;
 use crate::need::{Anyone, Need, RouteNeed, RoutePresence};
-use crate::refusal::{Challenger, Refusal};
+use crate::refusal::Refusal;
 
 /// An application acts for a contact on one client, and the token allows what the route needs.
 ///

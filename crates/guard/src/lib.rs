@@ -135,6 +135,7 @@ mod authority;
 mod authorization;
 mod base_url;
 mod certificate;
+mod challenge;
 mod check;
 mod client_place;
 mod clock;

@@ -17,7 +17,8 @@ use procura_protocol::mark::MarkKind;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::fake::{AUDIENCE, Constant, ISSUER, Marks, Prover, START, SetKeys, Signer, TestClock, mark};
+use crate::fake::{AUDIENCE, Constant, ISSUER, Marks, START, SetKeys, Signer, TestClock, mark};
+use crate::prover::Prover;
 
 const TRADE: &str = "/trade?client_id=CLI1";
 

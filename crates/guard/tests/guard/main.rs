@@ -9,4 +9,5 @@ mod extractors;
 mod fake;
 mod following;
 mod keys;
+mod prover;
 mod vectors;

@@ -276,7 +276,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             tracing::error!(%error, %reference, "signing failed; the record stands without a token");
             Unavailable::Signing
         })?;
-        self.counts.issue();
+        self.counts.issue(wanted.door);
         let expires_in = grant.expires_at.0 - grant.issued_at.0;
         let scope = claims.scope;
         Ok(ContactToken { access_token, id_token, scope, binding, expires_in, reference })

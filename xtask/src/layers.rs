@@ -19,6 +19,8 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { package: "procura-protocol", may_use: &[], in_tests: &[] },
     Layer { package: "procura-jose", may_use: &["procura-protocol"], in_tests: &[] },
+    // Of the server, which issues bound tokens, and of the guard, which takes them.
+    Layer { package: "procura-dpop", may_use: &["procura-jose", "procura-protocol"], in_tests: TESTKIT },
     Layer {
         package: "procura-x509",
         may_use: &["procura-jose", "procura-protocol"],
@@ -28,7 +30,7 @@ const LAYERS: &[Layer] = &[
     Layer { package: "procura-store", may_use: &["procura-protocol"], in_tests: TESTKIT },
     Layer {
         package: "procura-engine",
-        may_use: &["procura-store", "procura-x509", "procura-jose", "procura-protocol"],
+        may_use: &["procura-store", "procura-x509", "procura-dpop", "procura-jose", "procura-protocol"],
         in_tests: TESTKIT,
     },
     Layer {
@@ -36,11 +38,22 @@ const LAYERS: &[Layer] = &[
         may_use: &["procura-store", "procura-jose", "procura-protocol"],
         in_tests: TESTKIT,
     },
-    Layer { package: "procura-guard", may_use: &["procura-jose", "procura-protocol"], in_tests: &[] },
+    Layer {
+        package: "procura-guard",
+        may_use: &["procura-dpop", "procura-jose", "procura-protocol"],
+        in_tests: &[],
+    },
     Layer {
         package: "procura-http",
         // The server's own API and forward-auth stand behind the guard that resources use.
-        may_use: &["procura-guard", "procura-engine", "procura-store", "procura-jose", "procura-protocol"],
+        may_use: &[
+            "procura-guard",
+            "procura-engine",
+            "procura-store",
+            "procura-dpop",
+            "procura-jose",
+            "procura-protocol",
+        ],
         in_tests: TESTKIT,
     },
     Layer {
@@ -52,6 +65,7 @@ const LAYERS: &[Layer] = &[
             "procura-storage",
             "procura-store",
             "procura-x509",
+            "procura-dpop",
             "procura-jose",
             "procura-protocol",
             "procura-client",
@@ -77,6 +91,7 @@ const BELOW_THE_SERVER: &[&str] = &[
     "procura-storage",
     "procura-store",
     "procura-x509",
+    "procura-dpop",
     "procura-jose",
     "procura-protocol",
     "procura-client",
@@ -88,6 +103,7 @@ const WITH_THE_SERVER: &[&str] = &[
     "procura-storage",
     "procura-store",
     "procura-x509",
+    "procura-dpop",
     "procura-jose",
     "procura-protocol",
 ];
@@ -100,6 +116,7 @@ const WITH_TESTKIT: &[&str] = &[
     "procura-storage",
     "procura-store",
     "procura-x509",
+    "procura-dpop",
     "procura-jose",
     "procura-protocol",
     "procura-client",

@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_not_read() {
-        let body = r#"{"error":"use_dpop_nonce","error_description":"x"}"#;
+        let body = r#"{"error":"not_a_code","error_description":"x"}"#;
         assert!(serde_json::from_str::<AuthErrorMessage>(body).is_err());
         let body = r#"{"error":"invalid_request","error_description":"x","more":1}"#;
         let read: AuthErrorMessage = serde_json::from_str(body).unwrap();

@@ -47,7 +47,7 @@ impl GrantType {
     }
 
     /// The names that the form takes with it.
-    const fn taken(self) -> &'static [&'static str] {
+    pub const fn taken(self) -> &'static [&'static str] {
         match self {
             GrantType::ClientCredentials => &[
                 "grant_type",

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_jose::{Algorithm, Jwk, PrivateKey};
 use procura_protocol::application_auth::{AuthMethods, CLIENT_ASSERTION_TYPE};
 use procura_protocol::secret::Secret;
+use procura_protocol::token::GRANT_TYPE_HEADER;
 use procura_store::records::{CredentialNo, RegisteredKey, Registration};
 use serde_json::{Value, json};
 
@@ -54,6 +55,16 @@ impl AssertionKey {
         self.sign(&self.header(), &claims(id))
     }
 
+    /// The header of a grant that works.
+    pub fn grant_header(&self) -> Value {
+        json!({"alg": self.0.algorithm(), "kid": self.0.kid(), "typ": GRANT_TYPE_HEADER})
+    }
+
+    /// An assertion by which the trusted application asks for a contact (RFC 7523 2.1); `id` is its `jti`.
+    pub fn grant(&self, contact: &str, id: &str) -> String {
+        self.sign(&self.grant_header(), &grant_claims(contact, id))
+    }
+
     /// These claims, signed as they are.
     ///
     /// # Panics
@@ -84,6 +95,14 @@ pub fn claims(id: &str) -> Value {
     })
 }
 
+/// The claims of a grant that works when tests begin; `id` is its `jti`.
+pub fn grant_claims(contact: &str, id: &str) -> Value {
+    json!({
+        "iss": APPLICATION, "sub": contact, "aud": ISSUER, "jti": id,
+        "iat": BEGINNING.0, "exp": BEGINNING.0 + 60,
+    })
+}
+
 /// The form in which an assertion is sent.
 pub fn form(assertion: &str) -> String {
     format!(
@@ -98,6 +117,13 @@ impl World {
     pub fn signing(self, keys: &[&AssertionKey]) -> World {
         let keys = keys.iter().map(|key| key.registered()).collect();
         self.registration(|registration| registration.keys = keys).by("private_key_jwt")
+    }
+
+    /// Registers a key of the trusted application, which proves itself as before.
+    #[must_use]
+    pub fn granting(self, key: &AssertionKey) -> World {
+        let keys = [key.registered()].into();
+        self.registration(|registration| registration.keys = keys)
     }
 
     /// Registers the trusted application for these methods alone.

@@ -12,6 +12,7 @@ use procura_protocol::metadata::Metadata;
 use procura_protocol::parameters::{Taken, classify};
 use procura_protocol::paths;
 use procura_protocol::permission::Permission;
+use procura_protocol::token::GrantType;
 use procura_testkit::app::{basic, resource_basic};
 use procura_testkit::journal::Mode;
 use procura_testkit::pki::Authority;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::certificates::{Asked, by_subject, nothing, registered, serving};
 use crate::contract_4_world::{self, ADA, ALDER, BEN};
 use crate::defects::{Wrong, request_with};
+use crate::granting::{DOORS, Granting};
 use crate::support::{asking, get, list, with_form, without_body};
 
 fn document() -> Value {
@@ -100,7 +102,7 @@ fn a_contact_token_has_the_four_fields_and_expires_in_is_a_string() {
     assert_eq!(names(&schema["properties"]), fields);
     assert_eq!(schema["required"].as_array().unwrap().len(), 4);
     assert_eq!(schema["properties"]["expires_in"]["type"], "string");
-    assert_eq!(schema["properties"]["token_type"]["enum"], serde_json::json!(["Bearer"]));
+    assert_eq!(schema["properties"]["token_type"]["enum"], serde_json::json!(["Bearer", "DPoP"]));
 }
 
 #[test]
@@ -200,6 +202,38 @@ async fn every_answer_to_a_request_for_a_token_is_described() {
     assert_described("post", path, &app.send(get("/token/con.ada")).await);
     app.journal.set_mode(Mode::Full);
     assert_described("post", path, &app.token().await);
+}
+
+#[tokio::test]
+async fn every_answer_to_a_grant_is_described() {
+    let granting = Granting::new();
+    let own = "grant_type=client_credentials";
+    for form in
+        ["", own, "grant_type=password", &format!("{own}&scope=openid"), &format!("{own}&resource=x:y")]
+    {
+        assert_described("post", paths::TOKEN, &granting.ask(form).await);
+    }
+    for door in DOORS {
+        let grant = granting.key.grant(CONTACT, &format!("{door:?}"));
+        let good = granting.ask(format!("{}&scope=openid", door.form(&grant))).await;
+        assert_eq!(good.status, 200);
+        assert_described("post", paths::TOKEN, &good);
+        assert_described("post", paths::TOKEN, &granting.send(door, &grant).await);
+        let nobody = granting.act_for(door, "con.nobody", &format!("{door:?} for nobody")).await;
+        assert_described("post", paths::TOKEN, &nobody);
+    }
+    granting.app.journal.set_mode(Mode::Full);
+    assert_described("post", paths::TOKEN, &granting.ask(own).await);
+}
+
+#[test]
+fn the_grants_and_their_parameters_are_those_of_the_server() {
+    let document = document();
+    let form = &document["components"]["schemas"]["TokenRequestForm"];
+    let grants = form["properties"]["grant_type"]["enum"].as_array().unwrap().iter();
+    assert!(grants.eq(GrantType::ALL.map(GrantType::as_str).iter()));
+    let taken: BTreeSet<&str> = GrantType::ALL.iter().flat_map(|grant| grant.taken()).copied().collect();
+    assert_eq!(names(&form["properties"]), taken);
 }
 
 #[tokio::test]
@@ -320,7 +354,8 @@ async fn what_introspection_says_of_a_bound_token_is_described() {
     assert_described("post", paths::INTROSPECT, &answer);
     let binding = answer.json()["cnf"].clone();
     let described = document()["components"]["schemas"]["Introspection"]["properties"]["cnf"].clone();
-    assert_eq!(names(&binding), names(&described["properties"]));
+    assert_eq!(names(&binding), BTreeSet::from(["x5t#S256"]));
+    assert_eq!(names(&described["properties"]), BTreeSet::from(["jkt", "x5t#S256"]));
     assert_eq!(binding["x5t#S256"].as_str().unwrap().len(), 43);
 }
 
@@ -339,6 +374,7 @@ fn a_certificate_is_a_proof_wherever_applications_prove_themselves() {
     let document = document();
     for (path, method) in [
         (paths::TOKEN_FOR_CONTACT, "post"),
+        (paths::TOKEN, "post"),
         (paths::AVAILABLE_CONTACTS, "get"),
         (paths::INTROSPECT, "post"),
         (paths::REVOKE, "post"),

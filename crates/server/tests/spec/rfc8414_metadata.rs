@@ -7,6 +7,7 @@ use procura_testkit::world::{CONTACT, ISSUER};
 use procura_testkit::{TestApp, World};
 use serde_json::{Value, json};
 
+use crate::granting::Granting;
 use crate::support::{asking, contact_path, get, with_form, without_body};
 
 async fn metadata(app: &TestApp) -> Value {
@@ -29,7 +30,9 @@ async fn the_document_has_exactly_these_members() {
         members,
         [
             "contact_token_endpoint",
+            "dpop_signing_alg_values_supported",
             "grant_types_supported",
+            "id_token_signing_alg_values_supported",
             "introspection_endpoint",
             "introspection_endpoint_auth_methods_supported",
             "introspection_endpoint_auth_signing_alg_values_supported",
@@ -41,6 +44,7 @@ async fn the_document_has_exactly_these_members() {
             "revocation_endpoint_auth_signing_alg_values_supported",
             "revocation_events_endpoint",
             "scopes_supported",
+            "token_endpoint",
             "token_endpoint_auth_methods_supported",
             "token_endpoint_auth_signing_alg_values_supported",
         ]
@@ -57,10 +61,25 @@ async fn the_issuer_is_that_of_the_tokens() {
 }
 
 #[tokio::test]
-async fn no_grant_and_no_response_type_is_claimed() {
-    let document = metadata(&TestApp::new(&World::default())).await;
-    assert_eq!(document["grant_types_supported"], json!([]));
+async fn no_response_type_is_claimed_and_every_grant_that_is_gives_a_token() {
+    let granting = Granting::new();
+    let document = metadata(&granting.app).await;
     assert_eq!(document["response_types_supported"], json!([]));
+    assert_eq!(path(&document["token_endpoint"]), "/token");
+    let grants = document["grant_types_supported"].as_array().unwrap();
+    assert_eq!(grants.len(), 3);
+    for (at, grant) in grants.iter().enumerate() {
+        let assertion = granting.key.grant(CONTACT, &at.to_string());
+        let more = match at {
+            0 => String::new(),
+            1 => format!("&assertion={assertion}"),
+            _ => {
+                format!("&subject_token={assertion}&subject_token_type=urn:ietf:params:oauth:token-type:jwt")
+            }
+        };
+        let answer = granting.ask(format!("grant_type={}{more}", grant.as_str().unwrap())).await;
+        assert_eq!(answer.status, 200, "{grant}: {answer:?}");
+    }
 }
 
 #[tokio::test]

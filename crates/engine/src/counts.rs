@@ -71,8 +71,13 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Contact tokens whose record is durable, by what they were asked for.
-    pub fn issued(&self) -> impl Iterator<Item = (Door, u64)> {
+    /// Contact tokens whose record is durable.
+    pub fn issued(&self) -> u64 {
+        self.issued_by_door().map(|(_, count)| count).sum()
+    }
+
+    /// The same, by what they were asked for.
+    pub fn issued_by_door(&self) -> impl Iterator<Item = (Door, u64)> {
         Door::ALL.iter().copied().zip(self.issued.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 

@@ -84,7 +84,7 @@ impl Collector for Exposition {
 impl Exposition {
     fn decisions(&self, families: &mut Families<'_>) -> fmt::Result {
         let counts = self.engine.counts();
-        let doors = counts.issued().map(|(door, count)| (door.name(), count));
+        let doors = counts.issued_by_door().map(|(door, count)| (door.name(), count));
         let doors = doors.chain([(OWN_TOKEN, counts.own_issued())]);
         families.counts("procura_tokens_issued", "Access tokens issued, by door.", "door", doors)?;
         let causes = RefusalCause::ALL.iter().map(|cause| (cause.name(), counts.refused(*cause)));

@@ -4,7 +4,8 @@ use procura_jose::Algorithm;
 use procura_testkit::assertion::AssertionKey;
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Server, member, now, procura};
+use crate::heard::{member, now};
+use crate::support::{Folder, Server, procura};
 
 fn filled() -> Folder {
     let folder = Folder::new();

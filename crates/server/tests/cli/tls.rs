@@ -20,7 +20,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Ran, Server, member, now, procura, ran};
+use crate::heard::{member, now};
+use crate::support::{Folder, Ran, Server, procura, ran};
 
 /// A caller that trusts the first certificate of a file, with the certificate and key of others if they are named.
 fn caller(ca: &Path, own: Option<(&Path, &Path)>) -> Arc<ClientConfig> {

@@ -78,7 +78,7 @@ mod tests {
             assert_eq!(Route::of(&asked).name(), path);
         }
         assert_eq!(Route::of("/forward-auth/quotes/a/b").name(), paths::FORWARD_AUTH);
-        for path in ["/", "/token", "/token/", "/token/a/b", "/contacts/", "/pin", "/ping/", "/pingpong", ""]
+        for path in ["/", "/tokens", "/token/", "/token/a/b", "/contacts/", "/pin", "/ping/", "/pingpong", ""]
         {
             assert_eq!(Route::of(path).name(), "other", "{path}");
         }

@@ -15,6 +15,7 @@ use procura_guard::{
 use procura_jose::marks::{everything, mark_subject};
 use procura_jose::{Algorithm, CompactPrefix, PrivateKey, append_signature, compact_input};
 use procura_protocol::claims::{ACCESS_TOKEN_TYPE, AccessTokenClaims, MandateGroup};
+use procura_protocol::confirmation::Binding;
 use procura_protocol::events::{
     HEARTBEAT, Heartbeat, MARKS, Marks as MarksData, Position, SNAPSHOT, Snapshot, ToldMark, frame,
 };
@@ -183,6 +184,15 @@ impl Signer {
     }
 
     pub(crate) fn token_until(&self, expires_at: i64) -> String {
+        self.token_of(expires_at, None)
+    }
+
+    /// The same, bound to this.
+    pub(crate) fn bound(&self, binding: Binding) -> String {
+        self.token_of(START + 3_600, Some(binding))
+    }
+
+    fn token_of(&self, expires_at: i64, bound_to: Option<Binding>) -> String {
         let trade = Permissions::NONE.with(Permission::Trade);
         let mandates = [
             MandateGroup { clients: vec!["CLI1"], permissions: trade },
@@ -198,7 +208,7 @@ impl Signer {
             token_id: "AAAAAAAAAAAAAAAAAAAAAA",
             directory_version: 7,
             mandates: &mandates,
-            bound_to: None,
+            bound_to,
         };
         self.sign(&claims.to_json())
     }

@@ -1,7 +1,7 @@
 //! The command line: one file a command, and what they share.
 //!
 //! Commands work on the data folder with the rights of its files and never talk to a running server,
-//! which sees their changes within a moment. `token` is the exception: it is a partner's view.
+//! which sees their changes within a moment. `token` and `dpop` are the exceptions: a partner's view.
 
 mod adversary;
 mod audit;
@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod credential;
 mod demo;
+mod dpop;
 mod import;
 mod init;
 mod key;
@@ -51,6 +52,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "revoke", command: revoke::command, run: revoke::run },
     Entry { name: "audit", command: audit::command, run: audit::run },
     Entry { name: "token", command: token::command, run: token::run },
+    Entry { name: "dpop", command: dpop::command, run: dpop::run },
     Entry { name: "adversary", command: adversary::command, run: adversary::run },
     Entry { name: "completions", command: completions::command, run: completions::run },
 ];

@@ -1,6 +1,6 @@
 use crate::support::run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "demo",
     "init",
     "serve",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 17] = [
     "revoke",
     "audit",
     "token",
+    "dpop",
     "adversary",
     "completions",
 ];

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::granting::{DOORS, Door, EXCHANGE, Granting, JWT_BEARER, ask};
 use crate::support::{assert_refused, last_refusal, listed};
 
+/// What makes an assertion wrong.
+type Wrong = fn(&mut Value, &mut Value);
+
 /// The claims of a token without what no two tokens have in common.
 fn comparable(mut claims: Value) -> Value {
     claims.as_object_mut().unwrap().remove("jti");
@@ -156,7 +159,7 @@ async fn an_assertion_is_of_the_application_that_asks() {
 async fn whatever_is_wrong_with_it_is_one_answer_and_its_own_record() {
     let granting = Granting::new();
     let mut sentences = Vec::new();
-    let cases: [(AssertionFault, fn(&mut Value, &mut Value)); 13] = [
+    let cases: [(AssertionFault, Wrong); 13] = [
         (AssertionFault::Type, |header, _| header["typ"] = json!("JWT")),
         (AssertionFault::Type, |header, _| header["typ"] = json!("client-authentication+jwt")),
         (AssertionFault::Type, |header, _| drop(header.as_object_mut().unwrap().remove("typ"))),

@@ -82,7 +82,10 @@ impl Answer<'_> {
             return format!("{status} with a token");
         }
         match body["error"].as_str().or(body["code"].as_str()) {
-            Some(code) => format!("{status} {}", code.escape_debug()),
+            Some(code) => {
+                let code: String = code.chars().take(60).collect();
+                format!("{status} {}", code.escape_debug())
+            }
             None if response.body.is_empty() => format!("{status} without a body"),
             None => format!("{status} with {} bytes", response.body.len()),
         }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use procura_adversary::adapter::{
+    ApplicationRole, CertificateRole, ChangeName, ClientRole, ContactRole, Door, ResourceRole,
+};
 use procura_adversary::cases;
+
+const PAGE: &str = include_str!("../../../docs/adversary.md");
 
 #[test]
 fn there_are_more_than_two_hundred_cases_and_a_hundred_attacks() {
@@ -34,5 +39,19 @@ fn every_case_says_what_must_hold_and_what_that_rests_on() {
             let known = ["RFC ", "contract ", "CVE-", "OpenID Connect ", "FAPI "];
             assert!(known.iter().any(|beginning| part.starts_with(beginning)), "{}: {part}", case.id);
         }
+    }
+}
+
+#[test]
+fn the_page_names_every_door_part_and_change() {
+    let mut names: Vec<&str> = Door::ALL.iter().map(|door| door.name()).collect();
+    names.extend(ApplicationRole::ALL.iter().map(|role| role.name()));
+    names.extend(ContactRole::ALL.iter().map(|role| role.name()));
+    names.extend(ClientRole::ALL.iter().map(|role| role.name()));
+    names.extend(ResourceRole::ALL.iter().map(|role| role.name()));
+    names.extend(CertificateRole::ALL.iter().map(|role| role.name()));
+    names.extend(ChangeName::ALL.iter().map(|name| name.name()));
+    for name in names {
+        assert!(PAGE.contains(&format!("`{name}`")), "`{name}` is not on the page");
     }
 }

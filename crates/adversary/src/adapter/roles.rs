@@ -109,6 +109,9 @@ macro_rules! named {
         }
 
         impl $kind {
+            /// All of them.
+            pub const ALL: &'static [$kind] = &[$($kind::$variant,)*];
+
             /// As it stands in adapters.
             pub fn name(self) -> &'static str {
                 match self { $($kind::$variant => $name,)* }

@@ -7,11 +7,8 @@ mod audit;
 mod config;
 mod credential;
 mod demo;
-<<<<<<< HEAD
 mod dpop;
-=======
 mod heard;
->>>>>>> profile
 mod help;
 mod import;
 mod init;

@@ -376,8 +376,7 @@ mod tests {
         for (_, more) in PARTNERS {
             for (name, value) in *more {
                 if *name == "certificate_subject_dn" {
-                    let known = super::super::certificates::PARTNERS
-                        .map(|(partner, _)| format!("CN={}", subject(partner)));
+                    let known = CERTIFICATES.map(|(partner, _)| format!("CN={}", subject(partner)));
                     assert!(known.contains(&(*value).to_owned()), "{value}");
                 }
             }

@@ -7,6 +7,7 @@ mod config;
 mod credential;
 mod demo;
 mod dpop;
+mod heard;
 mod help;
 mod import;
 mod init;

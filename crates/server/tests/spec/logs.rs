@@ -14,6 +14,7 @@ use tracing::level_filters::LevelFilter;
 use crate::certificates::{
     Asked, assert_wrong, by_subject, nothing, now, registered, serving, with_second_factor,
 };
+use crate::fapi2::{Fapi, With};
 use crate::support::{asking, asking_as_nobody, contact_path, list, with_form, without_body};
 
 /// Everything that was logged.
@@ -82,6 +83,27 @@ async fn the_most_talkative_log_holds_no_secret_no_token_and_nothing_that_a_call
         assert!(!log.contains(never), "{never} in {log}");
     }
     assert_eq!(answers.iter().filter(|answer| answer.status == 503).count(), 4);
+}
+
+#[tokio::test]
+async fn no_grant_and_no_proof_stands_in_the_most_talkative_log() {
+    let (captured, _while_this_test_runs) = captured(LevelFilter::TRACE);
+    let fapi = Fapi::new((With::Key, With::Key));
+    for (path, form) in fapi.doors() {
+        let elsewhere = fapi.proof(&path).claim("htu", "https://hunter2.example/").sign();
+        for wrong in [elsewhere, "hunter2".to_owned()] {
+            let refused = fapi.request(&path, &form).proving(&[wrong]).to(&fapi.app).await;
+            assert_eq!(refused.status, 400, "{path}");
+        }
+        let right = fapi.request(&path, &form);
+        assert_eq!(right.clone().to(&fapi.app).await.status, 200, "{path}");
+        assert_eq!(right.to(&fapi.app).await.status, 401, "{path}");
+    }
+    let log = captured.text();
+    assert!(log.contains("replayed"), "causes are told: {log}");
+    for never in ["hunter2", "eyJ", "assertion-"] {
+        assert!(!log.contains(never), "{never} in {log}");
+    }
 }
 
 #[tokio::test]

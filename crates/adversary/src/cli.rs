@@ -14,8 +14,8 @@ use crate::{World, cases, report, run, setup};
 
 /// What the long help says beside the options.
 pub const AFTER_HELP: &str = "\
-Each case first shows that the honest request is granted, then sends it with one thing wrong. docs/adversary.md
-describes the adapter file, the report and how a case is added.
+Each case first shows that the honest request is granted, then sends it with one thing wrong.
+docs/adversary.md describes the adapter file, the report, and how a case is added.
 
 Exit codes:
   0  every case that ran holds, or its failing is a declared departure

@@ -117,6 +117,9 @@ enum Act {
         /// Measure TLS, client certificates, signed assertions and an attack instead
         #[arg(long, conflicts_with_all = ["directory", "guard", "tokens"])]
         tls: bool,
+        /// Measure what a token costs at each door instead: the standard grants, and tokens bound to keys
+        #[arg(long, conflicts_with_all = ["directory", "guard", "tokens", "tls"])]
+        doors: bool,
         /// Print the figures as one JSON object
         #[arg(long)]
         json: bool,
@@ -196,8 +199,8 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::Paste => say(paste::check(&workspace))?,
         Act::Rotation => say(rotation::check(&workspace))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
-        Act::Bench { directory, guard, tls, json, tokens, short } => {
-            bench::run(&workspace, &bench::Options { directory, guard, tls, json, tokens, short })?;
+        Act::Bench { directory, guard, tls, doors, json, tokens, short } => {
+            bench::run(&workspace, &bench::Options { directory, guard, tls, doors, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
         Act::Pages => say(pages::write(&workspace))?,

@@ -18,6 +18,7 @@ const NAME: &str = "mtls_endpoint_aliases";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aliases {
     base: Result<Option<Box<str>>, ProtocolError>,
+    token: Result<Option<Uri>, ProtocolError>,
     introspection: Result<Option<Uri>, ProtocolError>,
     revocation: Result<Option<Uri>, ProtocolError>,
 }
@@ -25,6 +26,7 @@ pub(crate) struct Aliases {
 /// The member as it stands in the document.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct TheirAliases {
+    token_endpoint: Option<String>,
     contact_token_endpoint: Option<String>,
     introspection_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
@@ -35,6 +37,7 @@ impl Aliases {
         let place = |text: Option<String>| text.map(|text| place(&text, issuer)).transpose();
         Aliases {
             base: theirs.contact_token_endpoint.map(|template| base(&template, issuer)).transpose(),
+            token: place(theirs.token_endpoint),
             introspection: place(theirs.introspection_endpoint),
             revocation: place(theirs.revocation_endpoint),
         }
@@ -42,6 +45,10 @@ impl Aliases {
 
     pub(crate) fn base(&self) -> Result<Option<&str>, ProtocolError> {
         self.base.as_ref().map(Option::as_deref).map_err(Clone::clone)
+    }
+
+    pub(crate) fn token(&self) -> Result<Option<&Uri>, ProtocolError> {
+        self.token.as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
 
     pub(crate) fn introspection(&self) -> Result<Option<&Uri>, ProtocolError> {
@@ -85,6 +92,7 @@ mod tests {
 
     fn read(issuer: &str, base: &str) -> Aliases {
         let theirs = TheirAliases {
+            token_endpoint: Some(format!("{base}/token")),
             contact_token_endpoint: Some(format!("{base}/token/{{contact_id}}")),
             introspection_endpoint: Some(format!("{base}/introspect")),
             revocation_endpoint: Some(format!("{base}/revoke")),
@@ -106,6 +114,7 @@ mod tests {
                 format!("{}/introspect", path(base))
             );
             assert_eq!(aliases.revocation().unwrap().unwrap().path(), format!("{}/revoke", path(base)));
+            assert_eq!(aliases.token().unwrap().unwrap().path(), format!("{}/token", path(base)));
         }
     }
 
@@ -129,6 +138,7 @@ mod tests {
             let aliases = read("https://token.example", base);
             assert!(matches!(aliases.base(), Err(ProtocolError::Value { name: NAME, .. })), "{base}");
             assert!(aliases.introspection().is_err() && aliases.revocation().is_err(), "{base}");
+            assert!(aliases.token().is_err(), "{base}");
         }
         for template in
             ["https://token.example/token/{contact}", "https://token.example/?/token/{contact_id}"]
@@ -144,9 +154,7 @@ mod tests {
     fn a_server_without_another_place_has_none() {
         let aliases =
             Aliases::read(TheirAliases::default(), &Issuer::parse("https://token.example").unwrap());
-        assert_eq!(
-            (aliases.base(), aliases.introspection(), aliases.revocation()),
-            (Ok(None), Ok(None), Ok(None))
-        );
+        assert_eq!((aliases.base(), aliases.token()), (Ok(None), Ok(None)));
+        assert_eq!((aliases.introspection(), aliases.revocation()), (Ok(None), Ok(None)));
     }
 }

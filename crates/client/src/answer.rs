@@ -7,10 +7,12 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
 use procura_jose::Jwks;
 use procura_protocol::ids::ContactId;
+use procura_protocol::token::TOKEN_TYPE_ACCESS_TOKEN;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::application::Page;
+use crate::clock::Apart;
 use crate::error::{Error, ProtocolError};
 use crate::response::PostTokenForContactResponse;
 
@@ -18,7 +20,8 @@ use crate::response::PostTokenForContactResponse;
 pub(crate) const MAX_CODE: usize = 64;
 pub(crate) const MAX_DESCRIPTION: usize = 1_000;
 
-/// Reads the answer to [`crate::Application::token_request`].
+/// Reads an answer with a token, whatever its type. [`crate::Application::read_token_response`] also refuses the type
+/// that the application did not ask for, and is the one to use with tokens that are bound to a key.
 ///
 /// # Errors
 ///
@@ -35,6 +38,23 @@ pub fn parse_token_response(response: Response<Bytes>) -> Result<PostTokenForCon
             Err(ProtocolError::Value { name: "access_token", why: "is empty" }.into())
         }
         (Some(_), Some(_)) => Ok(answer),
+    }
+}
+
+/// The same of an exchange, which also says what kind of token it gave (RFC 8693 2.2.1): an access token.
+pub(crate) fn parse_exchange_response(
+    response: Response<Bytes>,
+) -> Result<PostTokenForContactResponse, Error> {
+    #[derive(Deserialize)]
+    struct Issued {
+        issued_token_type: Option<String>,
+    }
+    check_status(&response)?;
+    let Issued { issued_token_type } = json(response.body(), "an answer with a token")?;
+    match issued_token_type.as_deref() {
+        Some(TOKEN_TYPE_ACCESS_TOKEN) => parse_token_response(response),
+        Some(_) => Err(ProtocolError::Value { name: "issued_token_type", why: "is no access token" }.into()),
+        None => Err(ProtocolError::Missing("issued_token_type").into()),
     }
 }
 
@@ -122,12 +142,22 @@ pub(crate) fn check_status(response: &Response<Bytes>) -> Result<(), Error> {
             Err(Error::Refused {
                 status: status.as_u16(),
                 error: printable(&told.error, MAX_CODE).unwrap_or_else(|| code.into()),
-                description: printable(&told.error_description, MAX_DESCRIPTION)
-                    .unwrap_or_else(|| sentence.into()),
+                description: with_clock(
+                    response,
+                    printable(&told.error_description, MAX_DESCRIPTION).unwrap_or_else(|| sentence.into()),
+                ),
                 reference,
             })
         }
         _ => Err(ProtocolError::Status(status.as_u16()).into()),
+    }
+}
+
+/// A refusal's sentence, and that clocks are apart if that was seen.
+pub(crate) fn with_clock(response: &Response<Bytes>, sentence: String) -> String {
+    match response.extensions().get::<Apart>() {
+        Some(apart) => sentence + &apart.to_string(),
+        None => sentence,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The API that the token opens (contract, chapter 4): whose clients, and who acts for them.
 
 mod answers;
-mod challenge;
+pub(crate) mod challenge;
 mod records;
 mod requests;
 mod update;

@@ -1,26 +1,28 @@
 //! The requests of an application, built without sending them.
 
+mod doors;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use procura_jose::Random;
 use procura_protocol::application_auth::AssertionAudience;
-use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
+use procura_protocol::ids::{ApplicationId, ContactId};
 use procura_protocol::paths;
-use procura_protocol::permission::Permissions;
-use procura_protocol::scope::OPENID;
 use procura_protocol::secret::Secret;
 use procura_protocol::time::UnixSeconds;
-use thiserror::Error;
 
 use crate::assertion::{Asserting, Signer, SigningError};
 use crate::credentials::Credentials;
+use crate::door::Doors;
+use crate::dpop::{self, DpopKey};
 use crate::error::ProtocolError;
 use crate::issuer::Issuer;
 use crate::metadata::ServerMetadata;
-use crate::request::{DOCUMENT_LIMIT, push_pair, push_segment, request};
+use crate::request::{DOCUMENT_LIMIT, push_segment, request};
 use crate::response::Token;
+use crate::token_options::TokenOptions;
 use crate::transport::ResponseLimit;
 
 /// Most bytes of an answer that holds a token: two JWTs, the access token of at most 7,000 bytes.
@@ -40,9 +42,12 @@ const PAGE_LIMIT: ResponseLimit = ResponseLimit(128 * 1024);
 /// | a private key | [`Application::by_assertion`] | signs a JWT for each request, which [`Application::prove`] adds |
 /// | and a certificate beside it | [`Application::with_certificate`] | where the server asks for two factors |
 ///
+/// By which request it asks for the tokens of contacts says [`Application::through`]; to what they are bound, beside a
+/// certificate, [`Application::with_proof_key`].
+///
 /// Builds requests and does nothing else. Send them with whatever you have, with the server's certificate
-/// verified and without following redirects, and give the answers to [`crate::parse_token_response`]
-/// and its like. [`crate::Procura`] does all that.
+/// verified and without following redirects, and give the answers to [`Application::read_token_response`]
+/// or [`crate::parse_contacts_response`] and its like. [`crate::Procura`] does all that.
 ///
 /// ```
 /// use procura_client::{Application, ApplicationId, ContactId, Issuer, Secret, TokenOptions};
@@ -61,74 +66,8 @@ const PAGE_LIMIT: ResponseLimit = ResponseLimit(128 * 1024);
 pub struct Application {
     id: ApplicationId,
     credentials: Credentials,
-}
-
-/// What a request for a contact token may narrow. The default narrows nothing.
-///
-/// An empty list is not "nothing" on the wire but an error, so it can't be made here either.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TokenOptions {
-    permissions: Option<Permissions>,
-    clients: Vec<ClientId>,
-    resource: Option<ResourceId>,
-}
-
-/// A narrowing to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("name at least one; to narrow nothing, leave the option out")]
-pub struct NarrowedToNothing;
-
-impl TokenOptions {
-    /// `scope`: each client of the token keeps only these permissions.
-    ///
-    /// # Errors
-    ///
-    /// [`NarrowedToNothing`] for the empty set.
-    pub fn only_permissions(mut self, permissions: Permissions) -> Result<TokenOptions, NarrowedToNothing> {
-        if permissions.is_empty() {
-            return Err(NarrowedToNothing);
-        }
-        self.permissions = Some(permissions);
-        Ok(self)
-    }
-
-    /// `clients`: the token is for these clients only. The server refuses if the contact may not act for
-    /// one of them.
-    ///
-    /// # Errors
-    ///
-    /// [`NarrowedToNothing`] for an empty list.
-    pub fn only_clients(
-        mut self,
-        clients: impl IntoIterator<Item = ClientId>,
-    ) -> Result<TokenOptions, NarrowedToNothing> {
-        self.clients = clients.into_iter().collect();
-        self.clients.sort();
-        self.clients.dedup();
-        if self.clients.is_empty() { Err(NarrowedToNothing) } else { Ok(self) }
-    }
-
-    /// `resource` (RFC 8707): the API that the access token is for; without it, the application's default.
-    #[must_use]
-    pub fn for_resource(mut self, resource: ResourceId) -> TokenOptions {
-        self.resource = Some(resource);
-        self
-    }
-
-    fn to_form(&self) -> String {
-        let mut form = String::new();
-        if let Some(permissions) = self.permissions {
-            push_pair(&mut form, "scope", &format!("{OPENID} {permissions}"));
-        }
-        if !self.clients.is_empty() {
-            let names: Vec<&str> = self.clients.iter().map(ClientId::as_str).collect();
-            push_pair(&mut form, "clients", &names.join(" "));
-        }
-        if let Some(resource) = &self.resource {
-            push_pair(&mut form, "resource", resource.as_str());
-        }
-        form
-    }
+    doors: Doors,
+    proof_key: Option<DpopKey>,
 }
 
 /// One page of a list, from 1.
@@ -144,7 +83,7 @@ impl Application {
     /// An application with its secret. The secret is turned into the `Authorization` header here and
     /// not kept in any other form.
     pub fn new(issuer: Issuer, id: &ApplicationId, secret: &Secret) -> Application {
-        Application { id: id.clone(), credentials: Credentials::by_secret(issuer, id.as_str(), secret) }
+        Application::of(id, Credentials::by_secret(issuer, id.as_str(), secret))
     }
 
     /// An application that proves itself by its certificate alone (RFC 8705 2): its requests name it, and the
@@ -153,14 +92,19 @@ impl Application {
     /// Requests go to where the server's metadata say that certificates are asked for; see
     /// [`Application::route`] and [`Application::mutual_tls_at`].
     pub fn by_certificate(issuer: Issuer, id: &ApplicationId) -> Application {
-        Application { id: id.clone(), credentials: Credentials::by_certificate(issuer, id.clone()) }
+        Application::of(id, Credentials::by_certificate(issuer, id.clone()))
     }
 
     /// An application that proves itself by signing (RFC 7523 2.2, `private_key_jwt`). Its requests must go
     /// through [`Application::prove`] before they are sent.
     pub fn by_assertion(issuer: Issuer, id: &ApplicationId, signer: Arc<dyn Signer>) -> Application {
-        let credentials = Credentials::by_assertion(issuer, id.clone(), Asserting::new(signer));
-        Application { id: id.clone(), credentials }
+        let asserting = Asserting::new(Arc::clone(&signer));
+        Application::of(id, Credentials::by_assertion(issuer, id.clone(), asserting))
+            .signing_grants_with(signer)
+    }
+
+    fn of(id: &ApplicationId, credentials: Credentials) -> Application {
+        Application { id: id.clone(), credentials, doors: Doors::default(), proof_key: None }
     }
 
     /// The same with a certificate beside the secret or the key, which the transport must show.
@@ -184,21 +128,23 @@ impl Application {
     }
 
     /// Adds to a request what must be new in each: the assertion of an application that proves itself by
-    /// signing. A retry needs another one, so prove a copy of the request before each try. Other requests come
-    /// back as they are.
+    /// signing, the grant of a door that is signed for, and the proof of the key that tokens are bound to. A retry
+    /// needs others, so prove a copy of the request before each try. Other requests come back as they are.
     ///
-    /// A request that was proved must not be printed: the assertion is in its form, or of a `GET` in its URL.
+    /// A request that was proved must not be printed: assertions are in its form, or of a `GET` in its URL.
     ///
     /// # Errors
     ///
-    /// [`SigningError`] when it can't be signed.
+    /// [`SigningError`] when something can't be signed.
     pub async fn prove(
         &self,
         request: Request<Bytes>,
         now: UnixSeconds,
         random: &dyn Random,
     ) -> Result<Request<Bytes>, SigningError> {
-        self.credentials.prove(request, now, random).await
+        let request = self.credentials.prove(request, now, random).await?;
+        let request = self.grant(request, now, random).await?;
+        dpop::prove(self.proof_key.as_ref(), request, now, random).await
     }
 
     /// The address that [`Application::mutual_tls_at`] was told.
@@ -243,12 +189,16 @@ impl Application {
         &self.id
     }
 
-    /// `POST /token/{contact_id}` (contract, chapter 1). Read the answer with
-    /// [`crate::parse_token_response`].
+    /// `POST /token/{contact_id}` (contract, chapter 1), whatever the [door](Application::door). With a
+    /// proof key it must go through [`Application::prove`]. Read the answer with [`Application::read_token_response`].
     pub fn token_request(&self, contact: &ContactId, options: &TokenOptions) -> Request<Bytes> {
         let mut path = String::from(paths::TOKEN_FOR_CONTACT_PREFIX);
         push_segment(&mut path, contact.as_str());
-        self.credentials.post(&path, options.to_form(), TOKEN_LIMIT)
+        let mut form = String::new();
+        options.push_to(&mut form, false);
+        let mut request = self.credentials.post(&path, form, TOKEN_LIMIT);
+        self.mark(&mut request);
+        request
     }
 
     /// `GET /info/available-contacts` (contract, chapter 2), all in one answer. Read it with
@@ -339,7 +289,8 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
     use procura_protocol::contact_token::ContactTokenRequest;
-    use procura_protocol::permission::Permission;
+    use procura_protocol::ids::{ClientId, ResourceId};
+    use procura_protocol::permission::{Permission, Permissions};
 
     use super::*;
 
@@ -386,12 +337,6 @@ mod tests {
             "scope=openid+can_manage_payments+can_trade&clients=c1+c2\
              &resource=https%3A%2F%2Fapi.example%2Fa%3Fb%3Dc%26d"
         );
-    }
-
-    #[test]
-    fn nothing_can_be_narrowed_to_nothing() {
-        assert_eq!(TokenOptions::default().only_clients([]), Err(NarrowedToNothing));
-        assert_eq!(TokenOptions::default().only_permissions(Permissions::NONE), Err(NarrowedToNothing));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use procura_jose::Random;
 
 use crate::answer::check_status;
 use crate::application::Application;
-use crate::clock::Clock;
+use crate::clock::{Apart, Clock};
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::kept::Kept;
@@ -38,34 +38,53 @@ impl<T: Transport> Asking<T> {
         patience: Patience,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, Error> {
-        self.send_judged(patience, request, check_status).await
-    }
-
-    /// The same with another idea of what a success is.
-    pub(crate) async fn send_judged(
-        &self,
-        patience: Patience,
-        request: Request<Bytes>,
-        judge: Judge,
-    ) -> Result<Response<Bytes>, Error> {
         let once = || async { Ok(self.transport.send(request.clone()).await?) };
-        retry::send(self.random.as_ref(), patience, judge, once).await
+        retry::send(self.random.as_ref(), patience, check_status, once).await
     }
 
-    /// Sends a request of this application until an answer with status 200 came, with a proof that is new in
-    /// each try.
+    /// Sends a request of this application until its answer is judged a success, with proofs that are new in each try.
     pub(crate) async fn send_proved(
         &self,
         patience: Patience,
         request: Request<Bytes>,
+        (application, judge): (&Application, Judge),
+    ) -> Result<Response<Bytes>, Error> {
+        let once = || self.prove_and_send(&request, application);
+        retry::send(self.random.as_ref(), patience, judge, once).await
+    }
+
+    /// One try. A server that wants its nonce in the proof did nothing yet, so that is answered at once, and once.
+    async fn prove_and_send(
+        &self,
+        request: &Request<Bytes>,
         application: &Application,
     ) -> Result<Response<Bytes>, Error> {
-        let once = || async {
-            let random = self.random.as_ref();
-            let request = application.prove(request.clone(), self.clock.now(), random).await?;
-            Ok(self.transport.send(request).await?)
-        };
-        retry::send(self.random.as_ref(), patience, check_status, once).await
+        let mut response = self.proved(request, application).await?;
+        if application.take_nonce(request, &response) {
+            response = self.proved(request, application).await?;
+            application.take_nonce(request, &response);
+        }
+        Ok(response)
+    }
+
+    async fn proved(
+        &self,
+        request: &Request<Bytes>,
+        application: &Application,
+    ) -> Result<Response<Bytes>, Error> {
+        let request = application.prove(request.clone(), self.clock.now(), self.random.as_ref()).await?;
+        let mut response = self.transport.send(request).await?;
+        if application.signs()
+            && response.status().is_client_error()
+            && let Some(apart) = Apart::read(response.headers(), self.clock.now())
+        {
+            response.extensions_mut().insert(apart);
+        }
+        Ok(response)
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        self.random.as_ref()
     }
 
     /// The server's metadata, at most five minutes old.

@@ -1,7 +1,10 @@
 //! Time as an argument, so that tests can turn it.
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
+use http::HeaderMap;
+use http::header::DATE;
 use procura_protocol::time::UnixSeconds;
 
 /// Two clocks: the wall's, which ID tokens are judged by, and one that never runs backwards, which the
@@ -72,9 +75,55 @@ impl Moment {
     }
 }
 
+/// How many seconds two clocks may be apart before it is worth telling: an answer takes a while to come.
+const WORTH_TELLING: i64 = 5;
+
+/// This machine's clock is not the server's, by what the answer says of its time. What is signed is dated, so that may
+/// be why it was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Apart {
+    seconds_ahead: i64,
+}
+
+impl Apart {
+    /// Reads `Date` (RFC 9110 6.6.1). `None` for clocks that agree, and when there is nothing to read.
+    pub(crate) fn read(headers: &HeaderMap, now: UnixSeconds) -> Option<Apart> {
+        let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+        let theirs = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+        let seconds_ahead = now.0.checked_sub(theirs)?;
+        (seconds_ahead.unsigned_abs() > WORTH_TELLING.unsigned_abs()).then_some(Apart { seconds_ahead })
+    }
+}
+
+impl fmt::Display for Apart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (by, way) =
+            (self.seconds_ahead.unsigned_abs(), if self.seconds_ahead > 0 { "ahead of" } else { "behind" });
+        write!(f, " (this machine's clock is {by} s {way} the server's)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_that_are_more_than_five_seconds_apart_are_told() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Apart::read(&headers, UnixSeconds(0)), None);
+        headers.insert(DATE, http::HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let told = |now| Apart::read(&headers, UnixSeconds(now)).map(|apart| apart.to_string());
+        for agrees in [784_111_772, 784_111_777, 784_111_782] {
+            assert_eq!(told(agrees), None);
+        }
+        assert_eq!(
+            told(784_111_783).as_deref(),
+            Some(" (this machine's clock is 6 s ahead of the server's)")
+        );
+        assert_eq!(told(784_111_697).as_deref(), Some(" (this machine's clock is 80 s behind the server's)"));
+        headers.insert(DATE, http::HeaderValue::from_static("yesterday"));
+        assert_eq!(Apart::read(&headers, UnixSeconds(0)), None);
+    }
 
     #[test]
     fn age_is_the_larger_of_two_clocks() {

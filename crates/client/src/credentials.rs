@@ -120,13 +120,23 @@ impl Credentials {
     }
 
     /// A `POST` of a form, to a path of the server.
-    pub(crate) fn post(&self, path: &str, mut form: String, limit: ResponseLimit) -> Request<Bytes> {
+    pub(crate) fn post(&self, path: &str, form: String, limit: ResponseLimit) -> Request<Bytes> {
+        self.post_to((&self.base().endpoint(path), &self.issuer.endpoint(path)), form, limit)
+    }
+
+    /// The same to that URL; `endpoint` is what the metadata call it.
+    pub(crate) fn post_to(
+        &self,
+        (url, endpoint): (&Uri, &Uri),
+        mut form: String,
+        limit: ResponseLimit,
+    ) -> Request<Bytes> {
         if let Some(id) = self.id() {
             push_pair(&mut form, "client_id", id);
         }
-        let mut request = request(Method::POST, self.base().endpoint(path), limit);
+        let mut request = request(Method::POST, url.clone(), limit);
         put_form(&mut request, Bytes::from(form));
-        self.introduce(&mut request, self.issuer.endpoint(path));
+        self.introduce(&mut request, endpoint.clone());
         request
     }
 

@@ -112,6 +112,44 @@
 //! # }
 //! ```
 //!
+//! # By a standard grant, and bound to a key
+//!
+//! The same token comes through three **doors** ([`Door`]): `POST /token/{contact_id}`, which is the default, the JWT
+//! bearer grant (RFC 7523) and token exchange (RFC 8693). Nothing else changes: [`TokenSource`] and [`Api`] work as
+//! before. [`Procura::own_token`] asks for a token of the application itself, with which it acts for nobody.
+//!
+//! With a **proof key** ([`Application::with_proof_key`], RFC 9449) tokens are bound to a key that need not be
+//! registered. Each request for a token, and each call with one, then carries a proof that it holds the key, so a stolen
+//! token is worth nothing. All of that happens by itself, nonces included; for calls to an API of the partner's own
+//! there is [`Procura::prove_for_resource`]. An answer with a token of the other kind is refused.
+//!
+#![cfg_attr(feature = "reqwest", doc = "```no_run")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
+//! use std::fs::read;
+//! use std::sync::Arc;
+//!
+//! use procura_client::{
+//!     Algorithm, Application, ApplicationId, AssertionKey, ContactId, Door, DpopKey, Issuer, Procura, Secret,
+//! };
+//!
+//! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
+//! let signing = AssertionKey::from_pem(&Secret::from(read("signing.key")?))?;
+//! let (proof_key, _) = DpopKey::generate(Algorithm::Es256)?; // in memory: it ends with this process
+//! let issuer = Issuer::parse("https://token.example")?;
+//! let application = Application::by_assertion(issuer, &ApplicationId::parse("app_partner")?, Arc::new(signing))
+//!     .through(Door::JwtBearer)?
+//!     .with_proof_key(proof_key);
+//! let procura = Procura::connect(application);
+//! let token = procura.token_for_contact(&ContactId::parse("CON100")?).await?;
+//!
+//! // A call to the API that the token is for: the token and a proof for this one request.
+//! let call = http::Request::get("https://bank.example/accounts?client_id=CLI100").body(())?;
+//! let call = procura.prove_for_resource(call, &token).await?;
+//! # drop(call);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Layers
 //!
 //! Take as much of it as you need; each works without the next.
@@ -136,7 +174,7 @@
 //!
 //! The server's insides: this crate may use `procura-jose` and `procura-protocol` and no other crate of
 //! the workspace. It reads no environment, writes no file and logs nothing. Time and randomness are
-//! arguments ([`Clock`], [`Random`]). Secrets and tokens are never in `Debug` output or in an error.
+//! arguments ([`Clock`], [`Random`]). Secrets and tokens are never in `Debug` output or in an error; proofs neither.
 //!
 //! # How to add the next thing
 //!
@@ -146,6 +184,8 @@
 //! * An **endpoint** that takes secrets: [`ServerMetadata`], which lets only the issuer's own origin have
 //!   them.
 //! * A **narrowing** of tokens: [`TokenOptions`]; it must be impossible to narrow to nothing.
+//! * A **door**: [`Door`], its form in `src/application/doors.rs`, and what it lacks until each try in
+//!   [`Application::prove`].
 //! * A **proof** of another kind: a variant in `src/credentials.rs` and another way to make an
 //!   [`Application`]; nothing else knows how it introduces itself.
 //! * A **check** of ID tokens: [`IdTokenError`], and a test that changes that one thing.
@@ -161,6 +201,8 @@ mod asking;
 mod assertion;
 mod clock;
 mod credentials;
+mod door;
+mod dpop;
 mod error;
 mod held;
 mod id_token;
@@ -179,6 +221,7 @@ mod reqwest_transport;
 mod resource;
 mod response;
 mod retry;
+mod token_options;
 mod token_source;
 mod transport;
 
@@ -191,9 +234,11 @@ pub use api::{
     parse_clients_response, parse_contact_response, parse_contact_update_response,
     parse_contacts_of_client_response,
 };
-pub use application::{Application, NarrowedToNothing, Page, TokenOptions};
+pub use application::{Application, Page};
 pub use assertion::{AssertionKey, InvalidAssertionKey, Signer, Signing, SigningError};
 pub use clock::{Clock, SystemClock};
+pub use door::{Door, NothingToSignWith};
+pub use dpop::{DpopKey, InvalidDpopKey, ProofOf};
 pub use error::{Blame, Error, ProtocolError};
 pub use id_token::{
     CLOCK_SKEW, ClientOfContact, ExpectedIdToken, IdTokenError, VerifiedIdToken, verify_id_token,
@@ -211,6 +256,7 @@ pub use procura::Procura;
 pub use reqwest_transport::{InvalidRoots, ReqwestTransport, ReqwestTransportBuilder};
 pub use resource::Resource;
 pub use response::{PostTokenForContactResponse, Token, TokenType};
+pub use token_options::{NarrowedToNothing, TokenOptions};
 pub use token_source::{DEFAULT_CAPACITY, SharedToken, TokenSource};
 pub use transport::{ResponseLimit, Transport, TransportError, TransportErrorKind};
 

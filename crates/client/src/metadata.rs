@@ -14,6 +14,7 @@ use crate::issuer::{Issuer, is_loopback};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerMetadata {
     jwks_uri: Uri,
+    token_endpoint: Result<Uri, ProtocolError>,
     introspection_endpoint: Result<Uri, ProtocolError>,
     revocation_endpoint: Result<Uri, ProtocolError>,
     aliases: Aliases,
@@ -23,6 +24,15 @@ impl ServerMetadata {
     /// Where the key set is. `https`, or loopback of a server on loopback.
     pub fn jwks_uri(&self) -> &Uri {
         &self.jwks_uri
+    }
+
+    /// Where the standard grants are (RFC 6749 3.2).
+    ///
+    /// # Errors
+    ///
+    /// As [`ServerMetadata::introspection_endpoint`].
+    pub fn token_endpoint(&self) -> Result<&Uri, ProtocolError> {
+        self.token_endpoint.as_ref().map_err(Clone::clone)
     }
 
     /// Where to ask about tokens (RFC 7662).
@@ -52,6 +62,10 @@ impl ServerMetadata {
     /// [`ProtocolError`] when that place is not over TLS, or of another host than the issuer's.
     pub(crate) fn mutual_tls_base(&self) -> Result<Option<&str>, ProtocolError> {
         self.aliases.base()
+    }
+
+    pub(crate) fn token_alias(&self) -> Result<Option<&Uri>, ProtocolError> {
+        self.aliases.token()
     }
 
     pub(crate) fn introspection_alias(&self) -> Result<Option<&Uri>, ProtocolError> {
@@ -93,6 +107,7 @@ pub fn parse_metadata_response(response: Response<Bytes>, issuer: &Issuer) -> Re
     }
     Ok(ServerMetadata {
         jwks_uri,
+        token_endpoint: endpoint("token_endpoint", document.token_endpoint, issuer),
         introspection_endpoint: endpoint("introspection_endpoint", document.introspection_endpoint, issuer),
         revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint, issuer),
         aliases: Aliases::read(document.mtls_endpoint_aliases, issuer),
@@ -118,6 +133,7 @@ fn endpoint(name: &'static str, text: Option<String>, issuer: &Issuer) -> Result
 struct Document {
     issuer: String,
     jwks_uri: String,
+    token_endpoint: Option<String>,
     introspection_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
     #[serde(default)]
@@ -157,7 +173,7 @@ mod tests {
 
     fn with_endpoint(issuer: &str, endpoint: &str) -> ServerMetadata {
         let document = format!(
-            r#"{{"issuer":"{issuer}","jwks_uri":"{issuer}/jwks","introspection_endpoint":"{endpoint}",
+            r#"{{"issuer":"{issuer}","jwks_uri":"{issuer}/jwks","introspection_endpoint":"{endpoint}","token_endpoint":"{endpoint}",
                 "revocation_endpoint":"{endpoint}"}}"#
         );
         read(issuer, &document).unwrap()
@@ -176,6 +192,7 @@ mod tests {
             let metadata = with_endpoint(issuer, good);
             assert!(metadata.introspection_endpoint().is_ok(), "{good}");
             assert!(metadata.revocation_endpoint().is_ok(), "{good}");
+            assert!(metadata.token_endpoint().is_ok(), "{good}");
         }
         for (issuer, bad) in [
             (far, "https://evil.example/introspect"),
@@ -192,7 +209,8 @@ mod tests {
             ("http://127.0.0.1:8080", "http://localhost:8080/introspect"),
         ] {
             let metadata = with_endpoint(issuer, bad);
-            for endpoint in [metadata.introspection_endpoint(), metadata.revocation_endpoint()] {
+            let (ask, end) = (metadata.introspection_endpoint(), metadata.revocation_endpoint());
+            for endpoint in [ask, end, metadata.token_endpoint()] {
                 assert!(matches!(endpoint, Err(ProtocolError::Value { .. })), "{bad}");
             }
         }
@@ -204,6 +222,7 @@ mod tests {
         let metadata = read("https://token.example", document).unwrap();
         assert_eq!(metadata.introspection_endpoint(), Err(ProtocolError::Missing("introspection_endpoint")));
         assert_eq!(metadata.revocation_endpoint(), Err(ProtocolError::Missing("revocation_endpoint")));
+        assert_eq!(metadata.token_endpoint(), Err(ProtocolError::Missing("token_endpoint")));
     }
 
     #[test]
@@ -215,5 +234,6 @@ mod tests {
             (metadata.introspection_endpoint().unwrap(), metadata.revocation_endpoint().unwrap());
         assert_eq!(ask, "https://token.example/bank/introspect");
         assert_eq!(end, "https://token.example/bank/revoke");
+        assert_eq!(metadata.token_endpoint().unwrap(), "https://token.example/bank/token");
     }
 }

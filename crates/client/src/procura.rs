@@ -4,17 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use procura_jose::{Jwks, Random};
-use procura_protocol::ids::ContactId;
+use procura_protocol::ids::{ContactId, ResourceId};
 
 use crate::answer::{
-    ContactsPage, parse_contacts_page_response, parse_contacts_response, parse_jwks_response,
-    parse_token_response,
+    ContactsPage, check_status, parse_contacts_page_response, parse_contacts_response, parse_jwks_response,
 };
-use crate::application::{Application, Page, TokenOptions};
+use crate::application::{Application, Page};
 use crate::asking::Asking;
 use crate::clock::Clock;
+use crate::door::Door;
 use crate::error::Error;
 use crate::id_token::{ExpectedIdToken, IdTokenError, VerifiedIdToken, verify_id_token};
 use crate::introspection::{
@@ -24,6 +24,7 @@ use crate::kept::Kept;
 use crate::metadata::{ServerMetadata, parse_metadata_response};
 use crate::response::{PostTokenForContactResponse, Token};
 use crate::retry::{Judge, Patience};
+use crate::token_options::TokenOptions;
 use crate::transport::Transport;
 
 /// A Procura server as one application sees it.
@@ -75,8 +76,70 @@ impl<T: Transport> Procura<T> {
         contact: &ContactId,
         options: &TokenOptions,
     ) -> Result<PostTokenForContactResponse, Error> {
-        let request = self.application.token_request(contact, options);
-        parse_token_response(self.send_as_application(Patience::SHORT, request).await?)
+        let application = &self.application;
+        let answer = match application.door() {
+            Door::ContactToken => {
+                self.send_as_application(Patience::SHORT, application.token_request(contact, options)).await?
+            }
+            Door::JwtBearer | Door::TokenExchange => {
+                let metadata = self.metadata().await?;
+                self.ask(application.contact_token_request(&metadata, contact, options)?).await?
+            }
+        };
+        application.read_contact_token(answer)
+    }
+
+    /// Asks for the application's own token, with which it acts for nobody but itself: for this resource, or else for
+    /// its default one. It has no ID token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `invalid_target` for a resource that is none of the application's.
+    pub async fn own_token(
+        &self,
+        resource: Option<&ResourceId>,
+    ) -> Result<PostTokenForContactResponse, Error> {
+        let request = self.application.own_token_request(&*self.metadata().await?, resource)?;
+        self.application.read_token_response(self.ask(request).await?)
+    }
+
+    /// Puts a token into a request of yours to the API that takes it, with a proof of the key if the token is bound to
+    /// one (RFC 9449 7). A proof is good for one request: prove a new copy each time that it is sent.
+    ///
+    #[cfg_attr(feature = "reqwest", doc = "```no_run")]
+    #[cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
+    /// # use procura_client::{PostTokenForContactResponse, Procura, ReqwestTransport, Transport};
+    /// # use bytes::Bytes;
+    /// # async fn call(
+    /// #     procura: Procura<ReqwestTransport>, token: PostTokenForContactResponse, http: ReqwestTransport,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let order = http::Request::post("https://bank.example/orders?client_id=CLI100").body(Bytes::from("{}"))?;
+    /// let mut answer = http.send(procura.prove_for_resource(order.clone(), &token).await?).await?;
+    /// if procura.take_nonce_of_resource(order.uri(), &answer) {
+    ///     // The API wants its nonce in the proof, and has told it.
+    ///     answer = http.send(procura.prove_for_resource(order, &token).await?).await?;
+    /// }
+    /// # drop(answer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Application::prove_for_resource`].
+    pub async fn prove_for_resource<B>(
+        &self,
+        request: Request<B>,
+        token: &PostTokenForContactResponse,
+    ) -> Result<Request<B>, Error> {
+        let (now, random) = (self.clock().now(), self.asking.random());
+        self.application.prove_for_resource(request, token, now, random).await
+    }
+
+    /// Remembers the nonce that an answer of an API brings, for the next proof; and says whether the request is to be
+    /// proved and sent once more because of it.
+    pub fn take_nonce_of_resource<B>(&self, url: &Uri, response: &Response<B>) -> bool {
+        self.application.take_nonce_of_resource(url, response)
     }
 
     /// The contacts that this application may act for now, sorted, all at once. For many, ask for
@@ -112,8 +175,7 @@ impl<T: Transport> Procura<T> {
     /// wait. After any error the token may still be in force.
     pub async fn revoke(&self, token: &Token) -> Result<(), Error> {
         let request = self.application.revocation_request(&*self.metadata().await?, token)?;
-        let sent = self.asking.send_proved(Patience::SHORT, request, &self.application).await;
-        parse_revocation_response(sent?)
+        parse_revocation_response(self.ask(request).await?)
     }
 
     /// Whether an access token that this application was given is in force now, and what it says.
@@ -123,7 +185,7 @@ impl<T: Transport> Procura<T> {
     /// As every call.
     pub async fn introspect(&self, token: &Token) -> Result<Introspection, Error> {
         let request = self.application.introspection_request(&*self.metadata().await?, token)?;
-        let answer = self.asking.send_proved(Patience::SHORT, request, &self.application).await?;
+        let answer = self.ask(request).await?;
         let asker = Asker::Application(self.application.id());
         parse_introspection_response(answer, self.application.issuer(), asker)
     }
@@ -178,7 +240,7 @@ impl<T: Transport> Procura<T> {
         judge: Judge,
     ) -> Result<Response<Bytes>, Error> {
         let request = self.routed(request).await?;
-        self.asking.send_judged(patience, request, judge).await
+        self.asking.send_proved(patience, request, (&self.application, judge)).await
     }
 
     /// Sends a request that carries the application's credentials.
@@ -188,7 +250,12 @@ impl<T: Transport> Procura<T> {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, Error> {
         let request = self.routed(request).await?;
-        self.asking.send_proved(patience, request, &self.application).await
+        self.asking.send_proved(patience, request, (&self.application, check_status)).await
+    }
+
+    /// The same with a request that knows where it goes.
+    async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        self.asking.send_proved(Patience::SHORT, request, (&self.application, check_status)).await
     }
 
     /// To where the server asks for certificates, if the application has one.

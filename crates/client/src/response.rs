@@ -95,7 +95,7 @@ pub struct PostTokenForContactResponse {
 
 impl PostTokenForContactResponse {
     /// The `Authorization` header for a call to the API, marked sensitive so that `http` does not print
-    /// it. `None` when the access token or its type is absent, or the token can't stand in a header.
+    /// it. With a [`TokenType::DPoP`] each call needs a proof beside it ([`crate::Procura::prove_for_resource`]). `None` when the access token or its type is absent, or the token can't stand in a header.
     pub fn authorization(&self) -> Option<HeaderValue> {
         let (token, kind) = (self.access_token.as_ref()?, self.token_type?);
         let text = zeroize::Zeroizing::new(format!("{} {}", kind.as_str(), token.expose()));
@@ -110,8 +110,10 @@ impl PostTokenForContactResponse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum TokenType {
-    /// RFC 6750. The only one that this crate can ask for.
+    /// RFC 6750; also of tokens that are bound to a certificate alone (RFC 8705 3).
     Bearer,
+    /// RFC 9449: with each call goes a proof of the key that the token is bound to.
+    DPoP,
 }
 
 impl TokenType {
@@ -119,6 +121,7 @@ impl TokenType {
     pub const fn as_str(self) -> &'static str {
         match self {
             TokenType::Bearer => "Bearer",
+            TokenType::DPoP => "DPoP",
         }
     }
 }
@@ -137,15 +140,14 @@ impl<'de> Deserialize<'de> for TokenType {
             type Value = TokenType;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the token type \"Bearer\"")
+                f.write_str("the token type \"Bearer\" or \"DPoP\"")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<TokenType, E> {
-                if text.eq_ignore_ascii_case("bearer") {
-                    Ok(TokenType::Bearer)
-                } else {
-                    Err(E::custom("not the token type \"Bearer\""))
-                }
+                [TokenType::Bearer, TokenType::DPoP]
+                    .into_iter()
+                    .find(|known| text.eq_ignore_ascii_case(known.as_str()))
+                    .ok_or_else(|| E::custom("not the token type \"Bearer\" or \"DPoP\""))
             }
         }
         deserializer.deserialize_str(Read)
@@ -241,13 +243,13 @@ mod tests {
             access in proptest::option::of(any::<String>()),
             id in proptest::option::of(any::<String>()),
             seconds in proptest::option::of(any::<u32>()),
-            bearer in any::<bool>(),
+            kind in proptest::option::of(prop_oneof![Just(TokenType::Bearer), Just(TokenType::DPoP)]),
         ) {
             let response = PostTokenForContactResponse {
                 access_token: access.clone().map(Token::from),
                 expires_in: seconds.map(|seconds| Duration::from_secs(seconds.into())),
                 id_token: id.clone().map(Token::from),
-                token_type: bearer.then_some(TokenType::Bearer),
+                token_type: kind,
             };
             let back = read(&serde_json::to_string(&response).unwrap()).unwrap();
             prop_assert_eq!(back.access_token.as_ref().map(Token::expose), access.as_deref());
@@ -317,8 +319,9 @@ mod tests {
     }
 
     #[test]
-    fn the_token_type_is_bearer_in_any_case_and_nothing_else() {
+    fn the_token_type_is_bearer_or_dpop_in_any_case_and_nothing_else() {
         assert_eq!(read(r#"{"token_type":"bearer"}"#).unwrap().token_type, Some(TokenType::Bearer));
+        assert_eq!(read(r#"{"token_type":"dpop"}"#).unwrap().token_type, Some(TokenType::DPoP));
         assert!(read(r#"{"token_type":"mac"}"#).is_err());
         assert!(read(r#"{"token_type":1}"#).is_err());
     }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use procura_protocol::ids::ContactId;
 use tokio::sync::watch;
 
-use crate::application::TokenOptions;
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::held::Held;
 use crate::response::PostTokenForContactResponse;
+use crate::token_options::TokenOptions;
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 use crate::{Procura, held};
 

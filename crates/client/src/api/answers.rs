@@ -9,9 +9,9 @@ use http::{HeaderMap, Response, StatusCode};
 use procura_protocol::ids::ContactId;
 use serde::Deserialize;
 
-use super::challenge::bearer;
+use super::challenge::of_token;
 use super::records::{Client, Contact, ETag};
-use crate::answer::{MAX_CODE, MAX_DESCRIPTION, json, printable, reference, unavailable};
+use crate::answer::{MAX_CODE, MAX_DESCRIPTION, json, printable, reference, unavailable, with_clock};
 use crate::error::{Error, ProtocolError, told};
 
 /// Most members that a refusal may speak of, and most messages about each, that are kept.
@@ -151,7 +151,10 @@ fn refusal(response: &Response<Bytes>) -> ApiRefusal {
     ApiRefusal {
         status: status.as_u16(),
         code: printable(&told.code, MAX_CODE).unwrap_or_else(|| code.into()),
-        message: printable(&told.message, MAX_DESCRIPTION).unwrap_or_else(|| sentence.into()),
+        message: with_clock(
+            response,
+            printable(&told.message, MAX_DESCRIPTION).unwrap_or_else(|| sentence.into()),
+        ),
         fields: fields(&told.details),
         reference: reference(response.headers()),
     }
@@ -159,7 +162,7 @@ fn refusal(response: &Response<Bytes>) -> ApiRefusal {
 
 /// A 401 has no body; its header says why.
 fn from_challenge(headers: &HeaderMap) -> Told {
-    let challenge = bearer(headers).unwrap_or_default();
+    let challenge = of_token(headers).unwrap_or_default();
     Told {
         code: challenge.error.unwrap_or_default(),
         message: challenge.description.unwrap_or_default(),

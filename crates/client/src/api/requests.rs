@@ -8,6 +8,7 @@ use procura_protocol::paths;
 
 use super::records::ETag;
 use super::update::ContactUpdate;
+use crate::dpop::Unproved;
 use crate::issuer::Issuer;
 use crate::request::{push_segment, request};
 use crate::response::PostTokenForContactResponse;
@@ -25,13 +26,16 @@ const X_CONTACT_ID: HeaderName = HeaderName::from_static("x-contact-id");
 /// Requests that carry one token of one contact (contract, chapter 4).
 ///
 /// Each says for whom it is made (`X-Contact-ID`), so that a token that was mixed up is refused and does
-/// not act for somebody else.
+/// not act for somebody else. With a token that is bound to a key each must go through
+/// [`crate::Application::prove`] before it is sent.
 #[derive(Debug)]
 pub struct ApiRequests {
     issuer: Issuer,
     contact: ContactId,
     /// Marked sensitive, so its `Debug` is `Sensitive`.
     authorization: HeaderValue,
+    /// Of a token that is bound to a key: a proof must follow in each.
+    unproved: Option<Unproved>,
 }
 
 impl ApiRequests {
@@ -42,7 +46,8 @@ impl ApiRequests {
         contact: ContactId,
         response: &PostTokenForContactResponse,
     ) -> Option<ApiRequests> {
-        Some(ApiRequests { issuer, contact, authorization: response.authorization()? })
+        let (authorization, unproved) = (response.authorization()?, Unproved::with(response));
+        Some(ApiRequests { issuer, contact, authorization, unproved })
     }
 
     /// `GET /clients`. Read the answer with [`crate::parse_clients_response`].
@@ -83,6 +88,9 @@ impl ApiRequests {
     fn request(&self, method: Method, path: &str, limit: ResponseLimit) -> Request<Bytes> {
         let mut request = request(method, self.issuer.endpoint(path), limit);
         request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        if let Some(unproved) = &self.unproved {
+            request.extensions_mut().insert(unproved.clone());
+        }
         if let Ok(contact) = HeaderValue::from_str(self.contact.as_str()) {
             request.headers_mut().insert(X_CONTACT_ID, contact);
         }

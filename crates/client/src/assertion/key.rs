@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use procura_jose::{Algorithm, CryptoError, InvalidKeyId, KeyId, PrivateKey};
+use procura_jose::{Algorithm, CryptoError, InvalidKeyId, Jwk, KeyId, PrivateKey};
 use procura_protocol::secret::Secret;
 use thiserror::Error;
 
@@ -83,6 +83,11 @@ impl AssertionKey {
     pub fn generate(algorithm: Algorithm) -> Result<(AssertionKey, Secret), CryptoError> {
         let (key, pkcs8) = PrivateKey::generate(algorithm)?;
         Ok((AssertionKey::from(key), pkcs8))
+    }
+
+    /// The public half.
+    pub(crate) fn jwk(&self) -> Jwk {
+        self.key.public_jwk()
     }
 
     /// The public half as a JWK, to give to the server's operator or to publish.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use procura_jose::{Algorithm, KeyId};
 
-/// Signs the assertions of an application, wherever its key is. [`crate::AssertionKey`] is one with the key in
-/// memory; for a key that never leaves an HSM or a KMS, bring your own.
+/// Signs the assertions, grants or proofs of an application, wherever its key is. [`crate::AssertionKey`] is one with
+/// the key in memory; for a key that never leaves an HSM or a KMS, bring your own.
 ///
-/// Called once for each request and once more for each retry, because an assertion is good for one request.
+/// Called once for each request and once more for each retry, because what is signed is good for one request.
 ///
 /// ```
 /// use procura_client::{Algorithm, KeyId, Signer, Signing, SigningError};
@@ -46,7 +46,8 @@ pub trait Signer: Send + Sync + 'static {
     /// What it signs with: ES256, EdDSA or PS256, or RS256 where the server has registered just that.
     fn algorithm(&self) -> Algorithm;
 
-    /// The name under which the server knows the public half.
+    /// The name under which the server knows the public half. Proofs of possession bring the key itself, and leave it
+    /// out.
     fn kid(&self) -> &KeyId;
 
     /// The signature of these bytes, as JOSE wants it: of ES256 R and S, 32 bytes each (RFC 7518 3.4), and not
@@ -78,7 +79,7 @@ impl SigningError {
 
 impl fmt::Display for SigningError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the assertion could not be signed")?;
+        f.write_str("what had to be signed could not be signed")?;
         let mut cause = Some(&*self.0 as &dyn StdError);
         while let Some(reason) = cause {
             write!(f, ": {reason}")?;

@@ -193,7 +193,7 @@ async fn what_can_not_be_signed_is_told_and_nothing_is_sent() {
     let error = procura(&fake, asserting(signer)).token_for_contact(&contact("c1")).await.unwrap_err();
     assert!(matches!(&error, Error::Signing(_)), "{error}");
     assert_eq!((error.blame(), fake.requests()), (Blame::Caller, 0));
-    assert_eq!(error.to_string(), "the assertion could not be signed: the vault is closed");
+    assert_eq!(error.to_string(), "what had to be signed could not be signed: the vault is closed");
 }
 
 #[tokio::test(start_paused = true)]

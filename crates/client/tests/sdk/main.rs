@@ -4,8 +4,11 @@
 
 mod api;
 mod assertions;
+mod doors;
+mod dpop;
 mod fake;
 mod id_tokens;
+mod in_process;
 mod introspection;
 #[cfg(feature = "reqwest")]
 mod mutual_tls;

@@ -1,13 +1,14 @@
 //! The command line: one file a command, and what they share.
 //!
 //! Commands work on the data folder with the rights of its files and never talk to a running server,
-//! which sees their changes within a moment. `token` is the exception: it is a partner's view.
+//! which sees their changes within a moment. `token` and `dpop` are the exceptions: a partner's view.
 
 mod audit;
 mod completions;
 mod config;
 mod credential;
 mod demo;
+mod dpop;
 mod import;
 mod init;
 mod key;
@@ -50,6 +51,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "revoke", command: revoke::command, run: revoke::run },
     Entry { name: "audit", command: audit::command, run: audit::run },
     Entry { name: "token", command: token::command, run: token::run },
+    Entry { name: "dpop", command: dpop::command, run: dpop::run },
     Entry { name: "completions", command: completions::command, run: completions::run },
 ];
 

@@ -1,6 +1,6 @@
 use crate::support::run;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "demo",
     "init",
     "serve",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 16] = [
     "revoke",
     "audit",
     "token",
+    "dpop",
     "completions",
 ];
 

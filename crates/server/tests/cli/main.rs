@@ -6,6 +6,7 @@ mod audit;
 mod config;
 mod credential;
 mod demo;
+mod dpop;
 mod help;
 mod import;
 mod init;

@@ -34,6 +34,11 @@ fn assertions_prove_only_what_the_right_key_signed_for_this_server_now() {
 }
 
 #[test]
+fn proofs_of_possession_are_taken_once_for_one_request_and_one_key() {
+    run("dpop", procura_fuzz::dpop);
+}
+
+#[test]
 fn journals_are_read_or_their_damage_is_told() {
     run("journal", procura_fuzz::journal);
 }

@@ -5,9 +5,11 @@
 //! * [`upstream`]: the resource behind the proxy, which writes down what reaches it.
 //! * [`cases`]: what is asked, and what must come of it.
 //! * [`bound`]: the same for tokens that are bound to a certificate, behind nginx with TLS.
+//! * [`dpop`]: and for those that are bound to a key.
 
 mod bound;
 mod cases;
+mod dpop;
 mod proxy;
 mod upstream;
 
@@ -27,6 +29,7 @@ use crate::wire::{Caller, basic};
 use crate::workspace::{Profile, Workspace};
 use bound::Bound;
 use cases::{APPLICATION, CONTACT, Case, Expect, Tokens};
+use dpop::Keyed;
 use proxy::{Kind, Proxy};
 use upstream::Upstream;
 
@@ -58,12 +61,13 @@ fn behind(workspace: &Workspace, kind: Kind) -> Verdict {
     let procura = Procura::init_with(&workspace.server(Profile::Dev)?, folder.path(), &listener)?;
     let secrets = fill(workspace, &procura, folder.path())?;
     bound.as_ref().map_or(Ok(()), |bound| bound.fill(&procura))?;
+    let keyed = Keyed::fill(&procura, folder.path())?;
     let (server, upstream) = (procura.serve(None)?, Upstream::start()?);
     let between = (server.address(), upstream.address());
     let proxy = Proxy::start(workspace, (kind, &program), (folder.path(), bound.as_ref()), between)?;
     let mut run =
         Run { proxy: proxy.address(), server: server.address(), upstream, secrets, passed: 0, wrong: 0 };
-    let checked = run.all(server, bound.as_ref().zip(proxy.with_tls()));
+    let checked = run.all(server, &keyed, bound.as_ref().zip(proxy.with_tls()));
     if checked.is_err() || run.wrong > 0 {
         println!("the proxy's last words:\n{}", process::tail(&proxy.log(), 20));
         println!("the server's last words:\n{}", process::tail(&procura.log(), 20));
@@ -119,7 +123,12 @@ struct Run {
 }
 
 impl Run {
-    fn all(&mut self, server: Server, bound: Option<(&Bound, SocketAddr)>) -> Result<(), Failure> {
+    fn all(
+        &mut self,
+        server: Server,
+        keyed: &Keyed,
+        bound: Option<(&Bound, SocketAddr)>,
+    ) -> Result<(), Failure> {
         let tokens = self.tokens()?;
         for case in cases::through_the_proxy(&tokens) {
             self.check(&case)?;
@@ -133,6 +142,7 @@ impl Run {
         if let Some((bound, nginx)) = bound {
             bound.check(self, nginx)?;
         }
+        keyed.check(self)?;
         self.revoke(&tokens)?;
         server.stop()?;
         let fresh = Case::new("the server is away", cases::good(&tokens.other), Expect::Stopped(CUT_OFF));

@@ -108,6 +108,11 @@ impl DpopJudge {
         DpopFault::ALL.iter().copied().zip(counts)
     }
 
+    /// Whether it should be told that no more can be remembered: once a minute.
+    pub fn may_tell(&self, now: UnixSeconds) -> bool {
+        self.used.may_tell(now)
+    }
+
     /// How many used proofs are remembered.
     pub fn remembered(&self) -> usize {
         self.used.len()

@@ -274,6 +274,11 @@ impl<S: Store, J: Journal> Engine<S, J> {
         self.clock.now()
     }
 
+    /// Where its randomness comes from.
+    pub fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
     /// Two independent random ids: a reference and a token id.
     fn random_ids(&self) -> [RandomId; 2] {
         // Drawn one by one: 16 bytes come from a buffer, 32 from the generator itself.

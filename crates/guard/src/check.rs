@@ -5,61 +5,37 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response};
+use procura_dpop::{DpopFault, DpopJudge};
 use procura_jose::marks::token_subjects;
-use procura_jose::{
-    Algorithm, Expect, Jwks, JwtError, MAX_TOKEN_BYTES, TokenDigest, VerifiedCache, verify_jwt,
-};
+use procura_jose::{Expect, Jwks, JwtError, MAX_TOKEN_BYTES, Random, TokenDigest, VerifiedCache, verify_jwt};
 use procura_protocol::access_token::{AccessToken, Holder};
 use procura_protocol::claims::ACCESS_TOKEN_TYPE;
-use procura_protocol::confirmation::Confirmation;
-use procura_protocol::ids::ResourceId;
+use procura_protocol::confirmation::{Confirmation, KeyThumbprint};
 use procura_protocol::mark::MarkSubject;
 use procura_protocol::time::UnixSeconds;
 
 use crate::authority::{CheckedToken, Facts};
-use crate::bearer;
+use crate::authorization::{self, Scheme};
+use crate::base_url::BaseUrl;
 use crate::certificate::PeerCertificate;
 use crate::clock::Clock;
 use crate::connect::Connection;
-use crate::refusal::{Refusal, TokenFault, Unavailable};
+use crate::incoming::Incoming;
+use crate::layer::Passed;
+use crate::proofs::{Proofs, Proved};
+use crate::refusal::{Challenger, Refusal, TokenFault, Unavailable};
+use crate::settings::{LEEWAY, Settings};
 use crate::sources::{KeySource, MarkSource};
-
-/// How far the clocks of the server and of a resource may be apart, in seconds.
-pub const LEEWAY: i64 = 5;
-
-/// What a guard demands of every token.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Settings {
-    /// `iss`, compared exactly.
-    pub issuer: Box<str>,
-    /// `aud`: this resource's own id; also the realm of its challenges.
-    pub audience: ResourceId,
-    /// The algorithms that a token may be signed with. All that this server has, unless fewer are set.
-    pub algorithms: Vec<Algorithm>,
-    /// About how many bytes the cache of verified tokens may take.
-    pub cache_bytes: usize,
-}
-
-impl Settings {
-    /// How much is kept of verified tokens when nobody says otherwise: about 2,000 of a few clients each.
-    pub const USUAL_CACHE_BYTES: usize = 2 * 1024 * 1024;
-
-    /// Tokens of this issuer for this resource, signed with any algorithm of the server's.
-    pub fn new(issuer: &str, audience: ResourceId) -> Settings {
-        Settings {
-            issuer: issuer.into(),
-            audience,
-            algorithms: Algorithm::ALL.to_vec(),
-            cache_bytes: Settings::USUAL_CACHE_BYTES,
-        }
-    }
-}
 
 /// Checks access tokens. A clone is the same guard.
 #[derive(Clone)]
-pub struct Guard(Arc<Inner>);
+pub struct Guard {
+    inner: Arc<Inner>,
+    /// Where the requests of this handle come in.
+    reached_at: Arc<[BaseUrl]>,
+}
 
 struct Inner {
     settings: Settings,
@@ -67,6 +43,7 @@ struct Inner {
     marks: Arc<dyn MarkSource>,
     clock: Arc<dyn Clock>,
     verified: VerifiedCache<Arc<Verified>>,
+    proofs: Proofs,
     /// What runs in the background; it ends when the last clone goes.
     connection: Option<Connection>,
 }
@@ -91,130 +68,201 @@ struct Verified {
 /// A generation that no source gives out.
 const NEVER: u64 = u64::MAX;
 
+/// What a guard stands on.
+pub(crate) struct Sources {
+    pub(crate) keys: Arc<dyn KeySource>,
+    pub(crate) marks: Arc<dyn MarkSource>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 impl Guard {
     /// A guard with sources of its own, for instance in the process of the server itself. For a resource
-    /// on the network, [`Guard::connect`].
+    /// on the network, [`Guard::connect`]. `random` makes the key of its nonces, now.
     pub fn new(
         settings: Settings,
         keys: Arc<dyn KeySource>,
         marks: Arc<dyn MarkSource>,
         clock: Arc<dyn Clock>,
+        random: &dyn Random,
     ) -> Guard {
-        Guard::with_connection(settings, keys, marks, clock, None)
+        Guard::with_connection(settings, Sources { keys, marks, clock }, random, None)
     }
 
     pub(crate) fn with_connection(
         settings: Settings,
-        keys: Arc<dyn KeySource>,
-        marks: Arc<dyn MarkSource>,
-        clock: Arc<dyn Clock>,
+        sources: Sources,
+        random: &dyn Random,
         connection: Option<Connection>,
     ) -> Guard {
+        let Sources { keys, marks, clock } = sources;
         let verified = VerifiedCache::new(settings.cache_bytes);
-        Guard(Arc::new(Inner { settings, keys, marks, clock, verified, connection }))
+        let (demanded, most) = (settings.demands_proof_nonces, settings.proof_capacity);
+        let proofs = Proofs::new(DpopJudge::new(demanded, most, clock.now(), random));
+        let reached_at = settings.reached_at.clone().into();
+        let inner = Inner { settings, keys, marks, clock, verified, proofs, connection };
+        Guard { inner: Arc::new(inner), reached_at }
+    }
+
+    /// The same guard, with all that it keeps, for requests that come by these URLs instead of those in its
+    /// settings.
+    #[must_use]
+    pub fn at(&self, reached_at: impl IntoIterator<Item = BaseUrl>) -> Guard {
+        Guard { inner: Arc::clone(&self.inner), reached_at: reached_at.into_iter().collect() }
     }
 
     /// What it demands.
     pub fn settings(&self) -> &Settings {
-        &self.0.settings
+        &self.inner.settings
     }
 
-    /// The answer to a refused call, with this resource's realm.
-    pub fn answer(&self, refusal: &Refusal) -> Response<Bytes> {
-        refusal.to_response(self.realm())
+    /// The answer to a refused call, with this resource's realm. `headers` are those of the request: a challenge
+    /// speaks of the scheme that the token came by.
+    pub fn answer(&self, refusal: &Refusal, headers: &HeaderMap) -> Response<Bytes> {
+        self.answer_as(refusal, Scheme::of(headers))
     }
 
-    /// Checks the token of a request, and its `X-Contact-ID` if there is one. `certificate` is the one that
-    /// the caller proved to hold on this connection, if any: without it a token that is bound to one is
-    /// refused. Waits only if the token names an unknown key, and then for at most a few seconds.
+    pub(crate) fn answer_as(&self, refusal: &Refusal, came_as: Scheme) -> Response<Bytes> {
+        let asked_for = matches!(refusal, Refusal::Proof(DpopFault::Nonce));
+        let nonce = (asked_for || came_as == Scheme::Dpop).then(|| self.proof_nonce(asked_for)).flatten();
+        let takes_proofs = !self.reached_at.is_empty();
+        refusal.answer(&Challenger { realm: self.realm(), came_as, takes_proofs, nonce })
+    }
+
+    /// The nonce for the next proof of possession: where every proof must have one, or one was asked for now.
+    fn proof_nonce(&self, asked_for: bool) -> Option<HeaderValue> {
+        let nonce = self.inner.proofs.nonce(asked_for, self.inner.clock.now())?;
+        HeaderValue::try_from(nonce).ok()
+    }
+
+    /// The nonce that goes with an answer to this request (RFC 9449 8.2), in `DPoP-Nonce`: where every proof must
+    /// have one, and a proof came. [`crate::GuardLayer`] adds it by itself.
+    pub fn next_nonce(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        if Scheme::of(headers) == Scheme::Dpop { self.proof_nonce(false) } else { None }
+    }
+
+    /// How many proofs of possession were refused, by why.
+    pub fn refused_proofs(&self) -> impl Iterator<Item = (DpopFault, u64)> {
+        self.inner.proofs.faults()
+    }
+
+    /// Checks the token of a request, the proof that it comes with if it is bound, and `X-Contact-ID` if there is
+    /// one. Waits only if the token names an unknown key, and then for at most a few seconds.
+    ///
+    /// A proof of possession is used up by it: ask once for each request, and [`Guard::still_passes`] later.
     ///
     /// # Errors
     ///
     /// [`Refusal`]; [`Guard::answer`] makes the response.
-    pub async fn check_token(
-        &self,
-        headers: &HeaderMap,
-        uri: &Uri,
-        certificate: Option<PeerCertificate>,
-    ) -> Result<CheckedToken, Refusal> {
-        match self.check_now(headers, uri, certificate) {
+    pub async fn check_token(&self, request: &Incoming<'_>) -> Result<CheckedToken, Refusal> {
+        match self.check_now(request) {
             Err(refusal) if refusal.is_unknown_key() => {
                 self.learn_keys().await;
-                self.check_now(headers, uri, certificate)
+                self.check_now(request)
             }
             checked => checked,
         }
     }
 
     /// The same without waiting: a token with an unknown key is refused.
-    pub(crate) fn check_now(
-        &self,
-        headers: &HeaderMap,
-        uri: &Uri,
-        certificate: Option<PeerCertificate>,
-    ) -> Result<CheckedToken, Refusal> {
-        let token = bearer::token(headers, uri)?;
-        let facts = self.check(token, certificate)?;
-        bearer::check_contact(headers, &facts.contact)?;
+    pub(crate) fn check_now(&self, request: &Incoming<'_>) -> Result<CheckedToken, Refusal> {
+        let (scheme, token) = authorization::token(request.headers, request.uri)?;
+        let (digest, verified) = self.check_in_force(token, scheme, request.certificate)?;
+        // Last, because it is used up by that: nobody loses a proof to a token that is refused anyway.
+        if let Some(key) = verified.key() {
+            let proved = Proved { request, token: &digest, key, reached_at: &self.reached_at };
+            self.inner.proofs.judge(&proved, self.inner.clock.now())?;
+        }
+        let facts = verified.facts.clone().ok_or(Refusal::NoContact)?;
+        authorization::check_contact(request.headers, &facts.contact)?;
         Ok(CheckedToken(facts))
+    }
+
+    /// Whether the token of a request that passed this guard's layer is still in force, for a call that takes long.
+    /// The proof that it came with is not asked for again: it was used up when it passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; [`Refusal::NoLayer`] for a request that has passed no layer.
+    pub async fn still_passes(&self, head: &Parts) -> Result<(), Refusal> {
+        let passed = head.extensions.get::<Passed>().ok_or(Refusal::NoLayer)?;
+        let check = || {
+            let (scheme, token) = authorization::token(&head.headers, &head.uri)?;
+            let (_, verified) = self.check_in_force(token, scheme, passed.certificate)?;
+            // Another token than the one that passed has proved nothing.
+            let is_the_same = verified.facts.as_ref().is_some_and(|facts| *facts == passed.token.0);
+            if is_the_same { Ok(()) } else { Err(Refusal::NoLayer) }
+        };
+        match check() {
+            Err(refusal) if refusal.is_unknown_key() => {
+                self.learn_keys().await;
+                check()
+            }
+            checked => checked,
+        }
     }
 
     /// Has the keys fetched again, if that was not just done.
     pub(crate) async fn learn_keys(&self) {
-        if let Some(known) = self.0.keys.current() {
-            self.0.keys.refetch(&known).await;
+        if let Some(known) = self.inner.keys.current() {
+            self.inner.keys.refetch(&known).await;
         }
     }
 
     pub(crate) fn connection(&self) -> Option<&Connection> {
-        self.0.connection.as_ref()
+        self.inner.connection.as_ref()
     }
 
     fn realm(&self) -> &str {
-        self.0.settings.audience.as_str()
+        self.inner.settings.audience.as_str()
     }
 
-    fn check(&self, token: &str, certificate: Option<PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
-        let keys = self.0.keys.current().ok_or(Unavailable::Keys)?;
+    /// All of the token that no proof of possession is needed for.
+    fn check_in_force(
+        &self,
+        token: &str,
+        scheme: Scheme,
+        certificate: Option<PeerCertificate>,
+    ) -> Result<(TokenDigest, Arc<Verified>), Refusal> {
+        let keys = self.inner.keys.current().ok_or(Unavailable::Keys)?;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(JwtError::TooLong.into());
         }
         let digest = TokenDigest::of(token);
-        let cached = self.0.verified.get(&digest).filter(|found| Arc::ptr_eq(&found.keys, &keys));
+        let cached = self.inner.verified.get(&digest).filter(|found| Arc::ptr_eq(&found.keys, &keys));
         let verified = match cached {
             Some(found) => found,
             None => self.verify(token, digest, keys)?,
         };
-        let generation = self.0.marks.generation().ok_or(Unavailable::Marks)?;
+        let generation = self.inner.marks.generation().ok_or(Unavailable::Marks)?;
         self.check_claims(&verified)?;
-        check_binding(verified.confirmation, certificate)?;
+        self.check_binding(verified.confirmation, scheme, certificate)?;
         if verified.clear_of.load(Ordering::Relaxed) != generation {
-            if self.0.marks.hits(&verified.subjects, verified.version) {
+            if self.inner.marks.hits(&verified.subjects, verified.version) {
                 return Err(TokenFault::Revoked.into());
             }
             verified.clear_of.store(generation, Ordering::Relaxed);
         }
-        verified.facts.clone().ok_or(Refusal::NoContact)
+        Ok((digest, verified))
     }
 
     /// Kept as soon as the signature holds and it is one of ours, so that a token that is expired or
     /// revoked costs a look-up too, however often it is shown.
     fn verify(&self, token: &str, digest: TokenDigest, keys: Arc<Jwks>) -> Result<Arc<Verified>, Refusal> {
-        let settings = &self.0.settings;
+        let settings = &self.inner.settings;
         let expect = Expect { typ: ACCESS_TOKEN_TYPE, algorithms: &settings.algorithms };
         let jwt = verify_jwt::<AccessToken>(token, &keys, &expect)?;
         let kid = jwt.kid().clone();
         let verified = Arc::new(Verified::new(jwt.into_claims(), kid.as_str(), keys));
         if *verified.issuer == *settings.issuer && *verified.audience == *self.realm() {
-            self.0.verified.insert(digest, Arc::clone(&verified), verified.bytes());
+            self.inner.verified.insert(digest, Arc::clone(&verified), verified.bytes());
         }
         Ok(verified)
     }
 
     fn check_claims(&self, token: &Verified) -> Result<(), TokenFault> {
-        let now = self.0.clock.now();
+        let now = self.inner.clock.now();
         let ahead = now.plus(LEEWAY);
-        if *token.issuer != *self.0.settings.issuer {
+        if *token.issuer != *self.inner.settings.issuer {
             Err(TokenFault::Issuer)
         } else if *token.audience != *self.realm() {
             Err(TokenFault::Audience)
@@ -226,26 +274,36 @@ impl Guard {
             Ok(())
         }
     }
-}
 
-/// Of each request, and never kept: the same token may come by another connection the next time.
-fn check_binding(
-    confirmation: Option<Confirmation>,
-    certificate: Option<PeerCertificate>,
-) -> Result<(), TokenFault> {
-    let binding = match confirmation {
-        None => return Ok(()),
-        Some(Confirmation::Unknown) => return Err(TokenFault::Bound),
-        Some(Confirmation::Bound(binding)) => binding,
-    };
-    if binding.key().is_some() {
-        return Err(TokenFault::Bound);
-    }
-    match (binding.certificate(), certificate) {
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(TokenFault::CertificateMissing),
-        (Some(named), Some(shown)) if named == shown.thumbprint() => Ok(()),
-        (Some(_), Some(_)) => Err(TokenFault::CertificateOther),
+    /// Of each request, and never kept: the same token may come by another connection the next time. Whether the
+    /// proof of a key holds is asked last of all.
+    fn check_binding(
+        &self,
+        confirmation: Option<Confirmation>,
+        scheme: Scheme,
+        certificate: Option<PeerCertificate>,
+    ) -> Result<(), TokenFault> {
+        let binding = match confirmation {
+            None if scheme == Scheme::Dpop => return Err(TokenFault::KeyUnbound),
+            None => return Ok(()),
+            Some(Confirmation::Unknown) => return Err(TokenFault::Bound),
+            Some(Confirmation::Bound(binding)) => binding,
+        };
+        match (binding.key(), scheme) {
+            (None, Scheme::Dpop) => return Err(TokenFault::KeyUnbound),
+            (Some(_), _) if self.reached_at.is_empty() => {
+                self.inner.proofs.tell_that_none_are_taken();
+                return Err(TokenFault::ProofsNotTaken);
+            }
+            (Some(_), Scheme::Bearer) => return Err(TokenFault::KeyBound),
+            (None, Scheme::Bearer) | (Some(_), Scheme::Dpop) => {}
+        }
+        match (binding.certificate(), certificate) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(TokenFault::CertificateMissing),
+            (Some(named), Some(shown)) if named == shown.thumbprint() => Ok(()),
+            (Some(_), Some(_)) => Err(TokenFault::CertificateOther),
+        }
     }
 }
 
@@ -278,6 +336,14 @@ impl Verified {
         }
     }
 
+    /// The key of which a proof must come with it.
+    fn key(&self) -> Option<KeyThumbprint> {
+        match self.confirmation {
+            Some(Confirmation::Bound(binding)) => binding.key(),
+            Some(Confirmation::Unknown) | None => None,
+        }
+    }
+
     /// What it takes, about.
     fn bytes(&self) -> usize {
         let facts = self.facts.as_ref().map_or(0, |facts| facts.bytes());
@@ -289,6 +355,6 @@ impl Verified {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("Guard").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }

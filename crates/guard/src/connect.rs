@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::check::Guard;
+use crate::check::{Guard, Sources};
 use crate::clock::Clock;
 use crate::events::{Answer, Broken, Follower};
 use crate::keys::FetchedKeys;
@@ -38,8 +38,8 @@ const PAUSES: Pauses = Pauses { first: Duration::from_millis(100), longest: Dura
 const REFUSED: Pauses = Pauses { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
 impl Guard {
-    /// A guard with a transport, a clock and randomness of its own; `random` spreads retries and nothing
-    /// else. Its tasks run on tokio, and end with the last clone of the guard.
+    /// A guard with a transport, a clock and randomness of its own; `random` spreads retries and makes the key of
+    /// nonces, so nobody may be able to guess it. Its tasks run on tokio, and end with the last clone of the guard.
     ///
     /// Until keys and marks have come it answers 503; [`Guard::ready`] waits for them.
     ///
@@ -61,10 +61,12 @@ impl Guard {
         let transport = Arc::new(transport);
         let keeper =
             Arc::clone(&keys).keep(Arc::clone(&transport), resource.jwks_request(), Arc::clone(&random));
+        let randomness = Arc::clone(&random);
         let link = Link { resource, transport, marks: Arc::clone(&marks), clock: Arc::clone(&clock), random };
         let tasks = [tokio::spawn(keeper).abort_handle(), tokio::spawn(link.follow()).abort_handle()];
         let connection = Connection { keys: Arc::clone(&keys), marks: Arc::clone(&marks), complete, tasks };
-        Guard::with_connection(settings, keys, marks, clock, Some(connection))
+        let sources = Sources { keys, marks, clock };
+        Guard::with_connection(settings, sources, &*randomness, Some(connection))
     }
 
     /// Returns as soon as keys and marks are there, once. A guard with sources of its own is always ready.
@@ -82,7 +84,8 @@ impl Guard {
 
     /// What it knows, for metrics and health checks; `None` for a guard with sources of its own.
     pub fn status(&self) -> Option<Status> {
-        self.connection().map(Connection::status)
+        let refused_proofs = self.refused_proofs().map(|(_, count)| count).sum();
+        self.connection().map(|connection| Status { refused_proofs, ..connection.status() })
     }
 }
 
@@ -113,6 +116,8 @@ pub struct Status {
     pub keys: usize,
     /// How long ago they were fetched.
     pub keys_age: Option<Duration>,
+    /// How many proofs of possession were refused; [`Guard::refused_proofs`] says why.
+    pub refused_proofs: u64,
 }
 
 /// What runs for a guard, until it is dropped.
@@ -130,7 +135,7 @@ impl Connection {
 
     fn status(&self) -> Status {
         let (keys, keys_age) = self.keys.status();
-        Status { marks: self.marks.status(), keys, keys_age }
+        Status { marks: self.marks.status(), keys, keys_age, refused_proofs: 0 }
     }
 }
 

@@ -9,10 +9,11 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use crate::authority::{Authority, OnBehalf};
+use crate::authorization::Scheme;
 use crate::check::Guard;
 use crate::layer::Passed;
 use crate::need::{Anyone, Need, RouteNeed, RoutePresence};
-use crate::refusal::Refusal;
+use crate::refusal::{Challenger, Refusal};
 
 /// An application acts for a contact on one client, and the token allows what the route needs.
 ///
@@ -80,7 +81,8 @@ pub struct OnBehalfOf<W: RoutePresence = Anyone> {
 #[derive(Debug, Clone)]
 pub struct Rejection {
     refusal: Refusal,
-    guard: Option<Guard>,
+    /// Whose answer it is, and how the token came.
+    guard: Option<(Guard, Scheme)>,
 }
 
 impl Rejection {
@@ -93,8 +95,8 @@ impl Rejection {
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         match self.guard {
-            Some(guard) => guard.answer(&self.refusal),
-            None => self.refusal.to_response(""),
+            Some((guard, came_as)) => guard.answer_as(&self.refusal, came_as),
+            None => self.refusal.answer(&Challenger::default()),
         }
         .map(axum_core::body::Body::from)
     }
@@ -128,7 +130,10 @@ fn passed<T>(parts: &Parts, ask: impl FnOnce(&Passed) -> Result<T, Refusal>) -> 
         tracing::error!(path = parts.uri.path(), "{refusal}");
         return Err(Rejection { refusal, guard: None });
     };
-    ask(passed).map_err(|refusal| Rejection { refusal, guard: Some(passed.guard.clone()) })
+    ask(passed).map_err(|refusal| {
+        let guard = Some((passed.guard.clone(), Scheme::of(&parts.headers)));
+        Rejection { refusal, guard }
+    })
 }
 
 impl<N: RouteNeed, W: RoutePresence> Deref for ActingFor<N, W> {

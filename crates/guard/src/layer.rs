@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -15,7 +15,8 @@ use crate::authority::CheckedToken;
 use crate::certificate::{CertificateHeader, PeerCertificate};
 use crate::check::Guard;
 use crate::client_place::ClientPlace;
-use crate::refusal::Refusal;
+use crate::incoming::Incoming;
+use crate::refusal::{NONCE, Refusal};
 
 /// Puts a guard in front of a service. Made by [`Guard::layer`].
 ///
@@ -53,12 +54,14 @@ impl GuardLayer {
         GuardLayer { certificate: Some(Arc::new(header)), ..self }
     }
 
-    fn check<B>(&self, request: &Request<B>) -> Result<CheckedToken, Refusal> {
-        let certificate = match &self.certificate {
-            Some(header) => header.read(request.headers()),
-            None => request.extensions().get::<PeerCertificate>().copied(),
-        };
-        self.guard.check_now(request.headers(), request.uri(), certificate)
+    fn check<B>(&self, request: &Request<B>) -> Result<Passed, Refusal> {
+        let mut incoming = Incoming::of(request);
+        if let Some(header) = &self.certificate {
+            incoming.certificate = header.read(request.headers());
+        }
+        let token = self.guard.check_now(&incoming)?;
+        let (guard, place) = (self.guard.clone(), Arc::clone(&self.place));
+        Ok(Passed { token, certificate: incoming.certificate, guard, place })
     }
 }
 
@@ -74,6 +77,8 @@ impl<S> Layer<S> for GuardLayer {
 #[derive(Clone)]
 pub(crate) struct Passed {
     pub(crate) token: CheckedToken,
+    /// What the caller proved to hold beside it.
+    pub(crate) certificate: Option<PeerCertificate>,
     pub(crate) guard: Guard,
     pub(crate) place: Arc<ClientPlace>,
 }
@@ -130,7 +135,7 @@ pin_project! {
             waiting: Option<(GuardLayer, S, Request<B>)>,
         },
         #[doc(hidden)]
-        Answering { #[pin] answer: S::Future },
+        Answering { #[pin] answer: S::Future, nonce: Option<HeaderValue> },
     }
 }
 
@@ -139,18 +144,20 @@ where
     S: Service<Request<B>>,
 {
     fn after(
-        checked: Result<CheckedToken, Refusal>,
+        checked: Result<Passed, Refusal>,
         layer: &GuardLayer,
         inner: &mut S,
         mut request: Request<B>,
     ) -> GuardFuture<S, B> {
         match checked {
-            Ok(token) => {
-                let (guard, place) = (layer.guard.clone(), Arc::clone(&layer.place));
-                request.extensions_mut().insert(Passed { token, guard, place });
-                GuardFuture::Answering { answer: inner.call(request) }
+            Ok(passed) => {
+                let nonce = layer.guard.next_nonce(request.headers());
+                request.extensions_mut().insert(passed);
+                GuardFuture::Answering { answer: inner.call(request), nonce }
             }
-            Err(refusal) => GuardFuture::Refused { answer: Some(layer.guard.answer(&refusal)) },
+            Err(refusal) => {
+                GuardFuture::Refused { answer: Some(layer.guard.answer(&refusal, request.headers())) }
+            }
         }
     }
 }
@@ -165,7 +172,13 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project() {
-                Stage::Answering { answer } => return answer.poll(cx),
+                Stage::Answering { answer, nonce } => {
+                    let mut answered = ready!(answer.poll(cx));
+                    if let (Ok(response), Some(nonce)) = (&mut answered, nonce.take()) {
+                        response.headers_mut().insert(NONCE, nonce);
+                    }
+                    return Poll::Ready(answered);
+                }
                 Stage::Refused { answer } => match answer.take() {
                     Some(answer) => return Poll::Ready(Ok(answer.map(R::from))),
                     // Polled after it was done.

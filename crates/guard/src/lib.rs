@@ -44,21 +44,23 @@
 //!
 //! # What is checked, in this order
 //!
-//! 1. One `Authorization: Bearer`, and no `access_token` in the query.
+//! 1. One `Authorization`, `Bearer` or `DPoP`, and no `access_token` in the query.
 //! 2. The token: its signature by a published key, with an algorithm that is taken; the type `at+jwt`. Once
 //!    for each token: what verified is kept in a bounded cache, by the SHA-256 of the whole text.
 //! 3. That no revocation can have been missed for longer than `max_stale` (5 s). Else 503.
-//! 4. Issuer, audience, `exp` and `nbf` with 5 s of leeway. Of a token that is bound (`cnf`): that the caller
-//!    holds the certificate that it names ([`PeerCertificate`]), on every request. Any other binding is
-//!    refused, since nothing here can check it.
+//! 4. Issuer, audience, `exp` and `nbf` with 5 s of leeway. Of a token that is bound (`cnf`): that it came by
+//!    the scheme of its binding, and that the caller holds the certificate that it names
+//!    ([`PeerCertificate`]), on every request. Any other binding is refused, since nothing here can check it.
 //! 5. Marks: whether the token, its contact, application, key, or any of its clients was revoked. A mark
 //!    that hits one client kills the whole token.
-//! 6. That it acts for a contact at all; `X-Contact-ID`, if it was sent.
-//! 7. `client_id`, the permission, and whether a person was there: what the extractor's type says.
+//! 6. Of a token that is bound to a key: the proof in `DPoP` (RFC 9449), on every request. It comes last of all
+//!    that is about the token because it is used up by being looked at: a token that is expired or revoked
+//!    costs its caller no proof.
+//! 7. That it acts for a contact at all; `X-Contact-ID`, if it was sent.
+//! 8. `client_id`, the permission, and whether a person was there: what the extractor's type says.
 //!
-//! 1 to 6 are the layer's, before any handler; 7 is the extractor's. A refusal is answered as RFC 6750
-//! says; [`Refusal`] lists them all and [`Refusal::to_response`] is the one place where they get their
-//! status.
+//! 1 to 7 are the layer's, before any handler; 8 is the extractor's. A refusal is answered as RFC 6750 and RFC
+//! 9449 say; [`Refusal`] lists them all, and [`Guard::answer`] makes the answer.
 //!
 //! # Layers
 //!
@@ -78,6 +80,29 @@
 //! put a [`PeerCertificate`] into the extensions of each request, as described there, or name the header of a
 //! proxy that ends the TLS ([`GuardLayer::certificate_in`]). Who does neither refuses bound tokens.
 //!
+//! # Proofs of possession
+//!
+//! Applications may be registered for tokens that are bound to a key. They sign a proof for each request, and it
+//! names the whole URL. Say where yours are, since nothing in a request can be believed about it:
+//!
+//! ```
+//! # use procura_guard::{Resource, ResourceId, Secret};
+//! # fn resource(id: ResourceId, secret: &Secret) -> Result<Resource, Box<dyn std::error::Error>> {
+//! let resource = Resource::new("https://token.example", id, secret)?.reached_at("https://quotes.example")?;
+//! # Ok(resource)
+//! # }
+//! ```
+//!
+//! Who does not refuses such tokens, and says so once in the log. A base may have a path, for a service behind a
+//! proxy or a router that cuts it off; it is put before the path that the layer sees.
+//!
+//! Used proofs are remembered for two minutes, 200,000 of them in up to 26 MB
+//! ([`Resource::proof_capacity`]); when they are more, calls with proofs are answered 503. The memory is of this
+//! process: where several serve one API, a proof that was seen on its way can be used once at each of them within
+//! its minute, by whoever also has the token. [`Resource::demand_proof_nonces`] closes that, since each process
+//! takes its own nonces alone; callers must then come to the same process with one nonce, or ask again.
+//! [`Guard::refused_proofs`] counts what was refused.
+//!
 //! # When the server is away
 //!
 //! Keys are used for a day after they were last fetched. Revocations are another matter: after `max_stale`
@@ -87,26 +112,28 @@
 //!
 //! # What it must never know
 //!
-//! The server's insides: this crate may use `procura-jose` and `procura-protocol` and no other crate of the
-//! workspace. It reads no environment and writes no file; it logs (by `tracing`) when it loses the server,
-//! and when a route stands behind no layer, never anything of a request or a secret. Time and randomness
+//! The server's insides: this crate may use `procura-dpop`, `procura-jose` and `procura-protocol` and no other
+//! crate of the workspace. It reads no environment and writes no file; it logs (by `tracing`) when it loses the server,
+//! when it can't take proofs, and when a route stands behind no layer, never anything of a request or a secret. Time and randomness
 //! are arguments ([`Clock`], [`Random`]).
 //!
 //! # How to add the next thing
 //!
 //! * A **check**: `Guard::check` in its place in the order above, a variant of [`Refusal`] or
 //!   [`TokenFault`] (the compiler then asks for its answer), and cases in `tests/vectors`.
-//! * Another **binding** (`cnf`): a variant of `procura_protocol::confirmation::Confirmation`, and its check
-//!   beside the certificate's in `src/check.rs`: on every request, also when the token comes from the cache.
+//! * Another **binding** (`cnf`): a variant of `procura_protocol::confirmation::Binding`, and its check
+//!   beside the certificate's in `src/check.rs`, or beside the key's behind it if it is used up: on every request,
+//!   also when the token comes from the cache.
 //! * A **place of the client id**: [`ClientPlace`].
 //! * An **event** of the stream: `procura_protocol::events`, then `src/events.rs` and seeds for its fuzzer.
 //!   A guard that does not know an event breaks off, so the server must not send it to older ones.
 //!
-//! The public API names types of `axum-core`, `bytes`, `http`, `tower-layer`, `tower-service` and of the two
+//! The public API names types of `axum-core`, `bytes`, `http`, `tower-layer`, `tower-service` and of the
 //! crates above; a new foreign type in it is a decision. Features only add.
 
 mod authority;
-mod bearer;
+mod authorization;
+mod base_url;
 mod certificate;
 mod check;
 mod client_place;
@@ -114,28 +141,33 @@ mod clock;
 mod connect;
 mod events;
 mod extract;
+mod incoming;
 mod keys;
 mod layer;
 mod marks;
 mod need;
 mod pause;
+mod proofs;
 mod refusal;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
 mod resource;
+mod settings;
 mod sources;
 mod sse;
 mod transport;
 
 pub use authority::{Authority, CheckedToken, OnBehalf};
+pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use certificate::{CertificateFormat, CertificateHeader, InvalidCertificateHeader, PeerCertificate};
-pub use check::{Guard, LEEWAY, Settings};
+pub use check::Guard;
 pub use client_place::{ClientPlace, InvalidTemplate};
 pub use clock::{Clock, SystemClock};
 pub use connect::Status;
 #[doc(hidden)]
 pub use events::fuzz_events;
 pub use extract::{ActingFor, OnBehalfOf, Rejection};
+pub use incoming::Incoming;
 pub use layer::{GuardFuture, GuardLayer, GuardService};
 pub use marks::MarksStatus;
 pub use need::{
@@ -147,9 +179,11 @@ pub use refusal::{Blame, Refusal, RequestFault, TokenFault, Unavailable};
 #[cfg(feature = "reqwest")]
 pub use reqwest_transport::{InvalidRoots, ReqwestBody, ReqwestTransport};
 pub use resource::{InvalidIssuer, Resource};
+pub use settings::{LEEWAY, Settings};
 pub use sources::{KeySource, MarkSource, Refetch};
 pub use transport::{Chunks, Transport, TransportError};
 
+pub use procura_dpop::DpopFault;
 pub use procura_jose::{Algorithm, Jwks, JwtError, Random, SystemRandom};
 pub use procura_protocol::access_token::{Presence, TokenMandate};
 pub use procura_protocol::confirmation::{CertificateThumbprint, InvalidThumbprint};

@@ -1,18 +1,25 @@
-//! Why a call is refused, who can mend it, and how it is answered (RFC 6750 3).
+//! Why a call is refused, who can mend it, and how it is answered (RFC 6750 3, RFC 9449 7.1).
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
-use procura_jose::JwtError;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use procura_dpop::{DPOP_ALGORITHMS, DpopFault};
+use procura_jose::{Algorithm, JwtError};
+use procura_protocol::dpop::DPOP_NONCE_HEADER;
 use procura_protocol::error_message::ErrorMessage;
 use procura_protocol::permission::Permission;
 use thiserror::Error;
+
+use crate::authorization::Scheme;
+
+/// The nonce for the next proof of possession.
+pub(crate) const NONCE: HeaderName = HeaderName::from_static(DPOP_NONCE_HEADER);
 
 /// Why a call is refused. Holds nothing of the request, so it may be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// No `Authorization`, or one of another scheme.
-    #[error("there is no Bearer token")]
+    #[error("there is no token")]
     NoToken,
     /// The request can be read in more than one way, or not at all.
     #[error("the request is malformed: {0}")]
@@ -20,6 +27,9 @@ pub enum Refusal {
     /// The token is worth nothing here.
     #[error("the token is refused: {0}")]
     Token(#[from] TokenFault),
+    /// The token is bound to a key, and what came proves nothing about it (RFC 9449 4.3).
+    #[error("the DPoP proof {}", .0.what_is_wrong())]
+    Proof(DpopFault),
     /// The token is of an application alone: there is nobody that it acts for.
     #[error("the token acts for no contact")]
     NoContact,
@@ -52,6 +62,9 @@ pub enum RequestFault {
     /// A Bearer token that is empty or has characters that no token has (RFC 6750 2.1).
     #[error("Send the Authorization header as Bearer, one space and the token.")]
     MalformedBearer,
+    /// The same after `DPoP` (RFC 9449 7.1).
+    #[error("Send the Authorization header as DPoP, one space and the token.")]
+    MalformedDpop,
     /// `access_token` in the query, where it would be logged (RFC 6750 2.3).
     #[error("Send the token in the Authorization header, never in the URI.")]
     TokenInQuery,
@@ -82,8 +95,17 @@ pub enum TokenFault {
     #[error("the token is not valid yet")]
     NotYetValid,
     /// It is bound (`cnf`) to something of which no proof can be checked here.
-    #[error("the token is bound to a key, and its proof can't be checked here")]
+    #[error("the token is bound to something of which no proof can be checked here")]
     Bound,
+    /// It is bound to a key, and came as if it were not (RFC 9449 7.2).
+    #[error("the token is bound to a key: send it as DPoP, with a proof")]
+    KeyBound,
+    /// It is bound to no key, and came as if it were.
+    #[error("the token is bound to no key: send it as Bearer")]
+    KeyUnbound,
+    /// It is bound to a key, and the owner of this resource has not said where it is reached.
+    #[error("the token is bound to a key, and this resource is not set up to take proofs")]
+    ProofsNotTaken,
     /// It is bound to a certificate, and the request came without any (RFC 8705 3).
     #[error("the token is bound to a certificate, and none came with the request")]
     CertificateMissing,
@@ -104,6 +126,9 @@ pub enum Unavailable {
     /// Marks may have been missed.
     #[error("it is not known which tokens were revoked lately")]
     Marks,
+    /// No more used proofs of possession can be remembered.
+    #[error("it can't be remembered now which proofs were used")]
+    Proofs,
 }
 
 /// Who can mend a [`Refusal`].
@@ -124,6 +149,7 @@ impl Refusal {
             Refusal::NoToken
             | Refusal::Request(_)
             | Refusal::Token(_)
+            | Refusal::Proof(_)
             | Refusal::NoContact
             | Refusal::ContactMismatch
             | Refusal::ClientNotAllowed
@@ -134,13 +160,18 @@ impl Refusal {
         }
     }
 
-    /// The answer. `realm` is the resource's id.
-    pub fn to_response(&self, realm: &str) -> Response<Bytes> {
+    /// The answer.
+    pub(crate) fn answer(&self, challenger: &Challenger<'_>) -> Response<Bytes> {
         let (status, message, challenge) = self.parts();
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = status;
         if let Some(challenge) = challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge.header(realm));
+            for value in challenger.headers(&challenge, self.may_come_otherwise()) {
+                response.headers_mut().append(WWW_AUTHENTICATE, value);
+            }
+        }
+        if let Some(nonce) = &challenger.nonce {
+            response.headers_mut().insert(NONCE, nonce.clone());
         }
         // What is refused now may be allowed a moment later, and the other way round.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -162,6 +193,17 @@ impl Refusal {
             Refusal::Token(fault) => {
                 let description = Some(format!("{fault}"));
                 let challenge = Challenge { error: Some("invalid_token"), description, scope: None };
+                (StatusCode::UNAUTHORIZED, None, Some(challenge))
+            }
+            Refusal::Proof(fault) => {
+                let error = match fault {
+                    DpopFault::Nonce => "use_dpop_nonce",
+                    // The proof itself is as it must be (RFC 9449 7.1).
+                    DpopFault::OtherKey => "invalid_token",
+                    _ => "invalid_dpop_proof",
+                };
+                let challenge =
+                    Challenge { error: Some(error), description: Some(self.to_string()), scope: None };
                 (StatusCode::UNAUTHORIZED, None, Some(challenge))
             }
             Refusal::Request(fault) => {
@@ -211,6 +253,11 @@ impl Refusal {
         }
     }
 
+    /// Whether a token that came by the other scheme might be taken.
+    fn may_come_otherwise(&self) -> bool {
+        matches!(self, Refusal::NoToken | Refusal::Token(TokenFault::KeyBound))
+    }
+
     /// Whether newer keys may mend it.
     pub(crate) fn is_unknown_key(&self) -> bool {
         matches!(self, Refusal::Token(TokenFault::Jwt(JwtError::KidUnknown)))
@@ -222,6 +269,7 @@ impl RequestFault {
         match self {
             RequestFault::RepeatedAuthorization
             | RequestFault::MalformedBearer
+            | RequestFault::MalformedDpop
             | RequestFault::TokenInQuery => true,
             RequestFault::RepeatedContact | RequestFault::RepeatedClient => false,
         }
@@ -234,7 +282,20 @@ impl From<JwtError> for Refusal {
     }
 }
 
-/// `WWW-Authenticate: Bearer` (RFC 6750 3).
+/// What a caller is told about the schemes that are taken here. By default of no resource.
+#[derive(Default)]
+pub(crate) struct Challenger<'a> {
+    /// The resource's id.
+    pub(crate) realm: &'a str,
+    /// How the token came, if one came.
+    pub(crate) came_as: Scheme,
+    /// Whether proofs of possession can be checked here.
+    pub(crate) takes_proofs: bool,
+    /// The nonce for the next one.
+    pub(crate) nonce: Option<HeaderValue>,
+}
+
+/// What a challenge says beside its scheme and realm.
 #[derive(Default)]
 struct Challenge {
     error: Option<&'static str>,
@@ -242,14 +303,26 @@ struct Challenge {
     scope: Option<&'static str>,
 }
 
-impl Challenge {
-    fn header(&self, realm: &str) -> HeaderValue {
-        let mut text = String::from("Bearer ");
-        push_quoted(&mut text, "realm", realm);
+impl Challenger<'_> {
+    /// `WWW-Authenticate`, once for each scheme. The error stands with the one that the token came by.
+    fn headers(&self, challenge: &Challenge, otherwise: bool) -> impl Iterator<Item = HeaderValue> {
+        let other = otherwise && self.takes_proofs && self.came_as == Scheme::Bearer;
+        let also = other.then(|| self.header(Scheme::Dpop, &Challenge::default()));
+        [self.header(self.came_as, challenge)].into_iter().chain(also)
+    }
+
+    fn header(&self, scheme: Scheme, challenge: &Challenge) -> HeaderValue {
+        let (name, algorithms) = match scheme {
+            Scheme::Bearer => ("Bearer ", None),
+            Scheme::Dpop => ("DPoP ", Some(DPOP_ALGORITHMS.map(Algorithm::as_str).join(" "))),
+        };
+        let mut text = String::from(name);
+        push_quoted(&mut text, "realm", self.realm);
         let more = [
-            ("error", self.error),
-            ("error_description", self.description.as_deref()),
-            ("scope", self.scope),
+            ("error", challenge.error),
+            ("error_description", challenge.description.as_deref()),
+            ("scope", challenge.scope),
+            ("algs", algorithms.as_deref()),
         ];
         for (name, value) in more {
             if let Some(value) = value {
@@ -286,11 +359,13 @@ mod tests {
         let mut all = vec![Refusal::NoToken, Refusal::NoContact, Refusal::ContactMismatch];
         all.extend([Refusal::ClientNotAllowed, Refusal::PersonRequired, Refusal::NoLayer]);
         all.extend(Permission::ALL.map(Refusal::InsufficientPermission));
-        all.extend([Unavailable::Keys, Unavailable::Marks].map(Refusal::Unavailable));
+        all.extend([Unavailable::Keys, Unavailable::Marks, Unavailable::Proofs].map(Refusal::Unavailable));
+        all.extend(DpopFault::ALL.iter().copied().map(Refusal::Proof));
         all.extend(
             [
                 RequestFault::RepeatedAuthorization,
                 RequestFault::MalformedBearer,
+                RequestFault::MalformedDpop,
                 RequestFault::TokenInQuery,
                 RequestFault::RepeatedContact,
                 RequestFault::RepeatedClient,
@@ -304,6 +379,9 @@ mod tests {
                 TokenFault::Expired,
                 TokenFault::NotYetValid,
                 TokenFault::Bound,
+                TokenFault::KeyBound,
+                TokenFault::KeyUnbound,
+                TokenFault::ProofsNotTaken,
                 TokenFault::CertificateMissing,
                 TokenFault::CertificateOther,
                 TokenFault::Revoked,
@@ -328,10 +406,21 @@ mod tests {
         all
     }
 
+    fn bearer(realm: &str) -> Challenger<'_> {
+        Challenger { realm, ..Challenger::default() }
+    }
+
+    fn challenges(refusal: Refusal, came_as: Scheme, takes_proofs: bool) -> Vec<String> {
+        let challenger = Challenger { realm: "urn:api", came_as, takes_proofs, nonce: None };
+        let answer = refusal.answer(&challenger);
+        let all = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+        all.map(|value| value.to_str().unwrap().to_owned()).collect()
+    }
+
     #[test]
     fn every_answer_is_an_error_that_no_cache_keeps() {
         for refusal in every_refusal() {
-            let answer = refusal.to_response("https://bank.example");
+            let answer = refusal.answer(&bearer("https://bank.example"));
             assert!(answer.status().is_client_error() || answer.status().is_server_error(), "{refusal}");
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
             let challenged = answer.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
@@ -357,9 +446,7 @@ mod tests {
 
     #[test]
     fn a_challenge_names_the_error_and_the_missing_permission() {
-        let challenge = |refusal: Refusal| {
-            refusal.to_response("urn:api").headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned()
-        };
+        let challenge = |refusal: Refusal| challenges(refusal, Scheme::Bearer, false).concat();
         assert_eq!(challenge(Refusal::NoToken), r#"Bearer realm="urn:api""#);
         assert_eq!(
             challenge(Refusal::InsufficientPermission(Permission::Trade)),
@@ -372,8 +459,53 @@ mod tests {
     }
 
     #[test]
+    fn who_takes_proofs_says_so_beside_bearer_to_whoever_may_need_it() {
+        let (plain, dpop) =
+            (r#"Bearer realm="urn:api""#, r#"DPoP realm="urn:api", algs="ES256 PS256 EdDSA""#);
+        assert_eq!(challenges(Refusal::NoToken, Scheme::Bearer, true), [plain, dpop]);
+        let downgraded = challenges(TokenFault::KeyBound.into(), Scheme::Bearer, true);
+        assert!(
+            downgraded[0].starts_with(r#"Bearer realm="urn:api", error="invalid_token""#),
+            "{downgraded:?}"
+        );
+        assert_eq!(downgraded[1..], [dpop]);
+        assert_eq!(challenges(TokenFault::Expired.into(), Scheme::Bearer, true).len(), 1);
+    }
+
+    #[test]
+    fn a_token_that_came_with_a_proof_is_refused_in_the_words_of_its_scheme() {
+        let challenge = |refusal: Refusal| {
+            let all = challenges(refusal, Scheme::Dpop, true);
+            assert_eq!(all.len(), 1);
+            all.concat()
+        };
+        for (refusal, error) in [
+            (TokenFault::Expired.into(), "invalid_token"),
+            (TokenFault::KeyUnbound.into(), "invalid_token"),
+            (Refusal::Proof(DpopFault::OtherKey), "invalid_token"),
+            (Refusal::Proof(DpopFault::Missing), "invalid_dpop_proof"),
+            (Refusal::Proof(DpopFault::Replayed), "invalid_dpop_proof"),
+            (Refusal::Proof(DpopFault::Nonce), "use_dpop_nonce"),
+            (Refusal::InsufficientPermission(Permission::Trade), "insufficient_scope"),
+            (RequestFault::MalformedDpop.into(), "invalid_request"),
+        ] {
+            let told = challenge(refusal);
+            assert!(told.starts_with(&format!(r#"DPoP realm="urn:api", error="{error}""#)), "{told}");
+            assert!(told.ends_with(r#"algs="ES256 PS256 EdDSA""#), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_goes_with_the_answer() {
+        let nonce = Some(HeaderValue::from_static("n"));
+        let challenger = Challenger { came_as: Scheme::Dpop, nonce, ..Challenger::default() };
+        let answer = Refusal::Proof(DpopFault::Nonce).answer(&challenger);
+        assert_eq!(answer.headers()["dpop-nonce"], "n");
+    }
+
+    #[test]
     fn a_realm_can_not_break_out_of_its_quotes() {
-        let answer = Refusal::NoToken.to_response("a\", error=\"b\\\r\nc\u{e9}");
+        let answer = Refusal::NoToken.answer(&bearer("a\", error=\"b\\\r\nc\u{e9}"));
         let header = answer.headers()[WWW_AUTHENTICATE].to_str().unwrap();
         assert_eq!(header, r#"Bearer realm="a\", error=\"b\\??c?""#);
     }

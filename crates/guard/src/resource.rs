@@ -14,7 +14,8 @@ use procura_protocol::paths;
 use procura_protocol::secret::Secret;
 use thiserror::Error;
 
-use crate::check::Settings;
+use crate::base_url::{BaseUrl, InvalidBaseUrl};
+use crate::settings::Settings;
 
 /// A resource as the server knows it, and what its guard demands.
 #[derive(Debug, Clone)]
@@ -90,6 +91,35 @@ impl Resource {
         self
     }
 
+    /// A URL under which callers reach this resource, for instance `https://api.bank.example`: what stands before
+    /// the path that the guard sees. May be said several times. Without any, tokens that are bound to a key
+    /// (`cnf.jkt`, RFC 9449) are refused, since their proofs name the whole URL and no header can be believed
+    /// about it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBaseUrl`] unless it is an `https` URL, or `http` on loopback.
+    pub fn reached_at(mut self, url: &str) -> Result<Resource, InvalidBaseUrl> {
+        self.settings.reached_at.push(BaseUrl::parse(url)?);
+        Ok(self)
+    }
+
+    /// Has every proof of possession hold a nonce that this guard gave out (RFC 9449 9), so that none can be made
+    /// beforehand. Callers without one are answered 401 with it, and ask again.
+    #[must_use]
+    pub fn demand_proof_nonces(mut self) -> Resource {
+        self.settings.demands_proof_nonces = true;
+        self
+    }
+
+    /// How many used proofs of possession are remembered, each for two minutes. One takes up to 130 bytes, and one
+    /// key may take a quarter of the room. Who finds none is answered 503.
+    #[must_use]
+    pub fn proof_capacity(mut self, proofs: usize) -> Resource {
+        self.settings.proof_capacity = proofs;
+        self
+    }
+
     pub(crate) fn jwks_request(&self) -> Request<()> {
         request(&self.jwks, "application/json")
     }
@@ -135,7 +165,7 @@ fn endpoint(issuer: &str, path: &str) -> Result<Uri, InvalidIssuer> {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

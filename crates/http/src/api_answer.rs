@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{ETAG, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use procura_engine::Unavailable;
 use procura_engine::contacts::{ContactError, Forbidden, StateTag};
 use procura_guard::{Guard, Refusal};
@@ -15,11 +15,14 @@ use crate::answer;
 use crate::connection::BodyError;
 use crate::preconditions::etag;
 
+/// The guard that a request passed, and the headers of that request.
+type Guarded<'a> = (&'a Guard, &'a HeaderMap);
+
 /// A contact was not shown or not changed.
-pub(crate) fn contact_error(guard: &Guard, error: ContactError) -> Response {
+pub(crate) fn contact_error(guarded: Guarded<'_>, error: ContactError) -> Response {
     match error {
         ContactError::Permission(permission) => {
-            guard.answer(&Refusal::InsufficientPermission(permission)).map(Body::from)
+            refused(guarded, &Refusal::InsufficientPermission(permission))
         }
         ContactError::NotFound => say(
             StatusCode::NOT_FOUND,
@@ -33,15 +36,15 @@ pub(crate) fn contact_error(guard: &Guard, error: ContactError) -> Response {
             ),
         ),
         ContactError::Values(faults) => bad_fields(&faults),
-        ContactError::Forbidden { cause, fields } => forbidden(guard, cause, &fields),
+        ContactError::Forbidden { cause, fields } => forbidden(guarded, cause, &fields),
         ContactError::Unavailable(reason) => unavailable(reason),
     }
 }
 
 /// Fields that may not be changed. Where the guard has an answer for the cause, it is that one, which
 /// then also names the fields.
-fn forbidden(guard: &Guard, cause: Forbidden, fields: &FieldFaults) -> Response {
-    let own = |refusal: Refusal| Some(guard.answer(&refusal).map(Body::from));
+fn forbidden(guarded: Guarded<'_>, cause: Forbidden, fields: &FieldFaults) -> Response {
+    let own = |refusal: Refusal| Some(refused(guarded, &refusal));
     let (refused, code) = match cause {
         Forbidden::NoPerson => (own(Refusal::PersonRequired), "person_required"),
         Forbidden::Permission(permission) => {
@@ -56,6 +59,10 @@ fn forbidden(guard: &Guard, cause: Forbidden, fields: &FieldFaults) -> Response 
         response.headers_mut().extend(refused.headers().clone());
     }
     response
+}
+
+fn refused((guard, headers): Guarded<'_>, refusal: &Refusal) -> Response {
+    guard.answer(refusal, headers).map(Body::from)
 }
 
 /// Fields whose values can't be.

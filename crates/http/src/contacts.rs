@@ -22,7 +22,6 @@ use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
 use crate::connection::read_body;
-use crate::own_guard::peer_certificate;
 use crate::preconditions::{if_match, is_known};
 use crate::routes::App;
 use crate::{answer, api_answer};
@@ -97,7 +96,7 @@ async fn show<S: Store, J: Journal>(
 ) -> Result<Response, Response> {
     let precondition = if_match(&head.headers).map_err(api_answer::bad_request)?;
     let shown = app.engine.contact(acting, &contact_id(head.uri.path()), &precondition).await;
-    let shown = shown.map_err(|error| api_answer::contact_error(&app.guard, error))?;
+    let shown = shown.map_err(|error| api_answer::contact_error((&app.guard, &head.headers), error))?;
     if is_known(&head.headers, shown.tag).map_err(api_answer::bad_request)? {
         return Ok(api_answer::nothing_but(StatusCode::NOT_MODIFIED, shown.tag));
     }
@@ -133,16 +132,15 @@ async fn change<S: Store, J: Journal>(
     let update = checked(update, faults).map_err(|faults| api_answer::bad_fields(&faults))?;
     let changed =
         app.engine.change_contact(acting, &contact_id(head.uri.path()), &update, &precondition).await;
-    let tag = changed.map_err(|error| api_answer::contact_error(&app.guard, error))?;
+    let tag = changed.map_err(|error| api_answer::contact_error((&app.guard, &head.headers), error))?;
     Ok(api_answer::nothing_but(StatusCode::NO_CONTENT, tag))
 }
 
 impl<S: Store, J: Journal> App<S, J> {
     /// Whether the token of a call that takes long is still in force.
     pub(crate) async fn still_passes(&self, head: &Parts) -> Result<(), Response> {
-        let certificate = peer_certificate(&head.extensions);
-        let checked = self.guard.check_token(&head.headers, &head.uri, certificate).await;
-        checked.map(drop).map_err(|refusal| self.guard.answer(&refusal).map(Body::from))
+        let passes = self.guard.still_passes(head).await;
+        passes.map_err(|refusal| self.guard.answer(&refusal, &head.headers).map(Body::from))
     }
 }
 

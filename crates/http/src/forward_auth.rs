@@ -24,8 +24,9 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 use procura_engine::Engine;
-use procura_guard::{Authority, Guard, Presence, Refusal, Unavailable};
-pub use procura_guard::{CertificateFormat, CertificateHeader, Need};
+use procura_guard::{Authority, Guard, Incoming, Presence, Refusal, Unavailable};
+pub use procura_guard::{BaseUrl, CertificateFormat, CertificateHeader, Need};
+use procura_protocol::dpop::DPOP_NONCE_HEADER;
 use procura_protocol::error::ErrorCode;
 use procura_protocol::error_message::ErrorMessage;
 use procura_protocol::ids::ResourceId;
@@ -52,6 +53,8 @@ const TOKEN_EXPIRES: HeaderName = HeaderName::from_static("procura-token-expires
 /// The identity headers of an answer, for whoever must delete what callers send under these names.
 pub const IDENTITY: [HeaderName; 6] = [CONTACT, APPLICATION, CLIENT, PERMISSIONS, PRESENCE, TOKEN_EXPIRES];
 
+const NONCE: HeaderName = HeaderName::from_static(DPOP_NONCE_HEADER);
+
 /// What stands before a policy's name.
 const PREFIX: &str = paths::FORWARD_AUTH.split_at("/forward-auth/".len()).0;
 
@@ -77,7 +80,8 @@ impl ForwardAuth {
         let guarded = policies.into_iter().map(|policy| {
             let audience = policy.audience.clone().unwrap_or_else(|| built_in.clone());
             let guard = guards.entry(audience.clone());
-            let guard = guard.or_insert_with(|| guard_for(engine, audience.clone())).clone();
+            let guard = guard.or_insert_with(|| guard_for(engine, audience.clone()));
+            let guard = guard.at(policy.reached_at.iter().cloned());
             (policy.name.clone(), Arc::new(Guarded { policy, audience, guard }))
         });
         ForwardAuth(guarded.collect())
@@ -95,10 +99,10 @@ pub(crate) async fn any<S: Store, J: Journal>(
         return answer::refuse_with(ErrorCode::NotFound);
     };
     match judge(&app.engine, &guarded, &head, rest).await {
-        Ok(authority) => allowed(&authority),
+        Ok(authority) => allowed(&authority, guarded.guard.next_nonce(&head.headers)),
         Err(refused) => {
             tracing::debug!(policy = name, %refused, "not let through");
-            refused.answer(&guarded.guard)
+            refused.answer(&guarded.guard, &head.headers)
         }
     }
 }
@@ -124,7 +128,8 @@ async fn judge<S: Store, J: Journal>(
     let target = Uri::try_from(uri.as_str()).map_err(|_| Unclear::Target)?;
     // Never the certificate of this connection: that would be the proxy's, and it holds no token.
     let certificate = policy.certificate.as_ref().and_then(|header| header.read(&head.headers));
-    let token = guard.check_token(&head.headers, &target, certificate).await?;
+    let incoming = Incoming::new(method, &target, &head.headers).with_certificate(certificate);
+    let token = guard.check_token(&incoming).await?;
     let client = policy.client.find(&head.headers, &uri)?;
     let need = policy.need(method, &uri)?;
     Ok(token.acting_for(&client, need)?)
@@ -146,7 +151,7 @@ enum Refused {
 impl Refused {
     /// 403 where the guard alone would answer 400: a proxy passes on 401 and 403, and takes anything else
     /// for a failure of ours.
-    fn answer(&self, guard: &Guard) -> Response {
+    fn answer(&self, guard: &Guard, headers: &HeaderMap) -> Response {
         match self {
             Refused::Caller => {
                 let mut response = Response::new(Body::empty());
@@ -157,7 +162,7 @@ impl Refused {
             Refused::Unclear(unclear) => forbidden("unclear_request", unclear.to_string()),
             Refused::NoRule(no) => forbidden("no_rule", no.to_string()),
             Refused::Guard(refusal) => {
-                let mut response = guard.answer(refusal).map(Body::from);
+                let mut response = guard.answer(refusal, headers).map(Body::from);
                 if response.status() == StatusCode::BAD_REQUEST {
                     *response.status_mut() = StatusCode::FORBIDDEN;
                 }
@@ -175,11 +180,14 @@ fn forbidden(code: &'static str, message: impl Into<Cow<'static, str>>) -> Respo
     response
 }
 
-/// 200, no body, and who it is.
-fn allowed(authority: &Authority) -> Response {
+/// 200, no body, and who it is; and the nonce for the caller's next proof, which is the proxy's to pass on.
+fn allowed(authority: &Authority, nonce: Option<HeaderValue>) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.reserve(1 + IDENTITY.len());
+    headers.reserve(2 + IDENTITY.len());
+    if let Some(nonce) = nonce {
+        headers.insert(NONCE, nonce);
+    }
     headers.insert(CACHE_CONTROL, NO_STORE);
     set(headers, CONTACT, authority.contact().as_str());
     set(headers, APPLICATION, authority.application().as_str());

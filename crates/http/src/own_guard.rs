@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Extensions;
 use procura_engine::Engine;
 use procura_guard::{
-    Clock, Guard, InvalidId, Jwks, KeySource, MarkSource, MarkSubject, PeerCertificate, Refetch, ResourceId,
+    BaseUrl, Clock, Guard, InvalidId, Jwks, KeySource, MarkSource, MarkSubject, Refetch, ResourceId,
     Settings, UnixSeconds,
 };
 use procura_protocol::time::UnixMillis;
@@ -15,18 +14,26 @@ use procura_store::{Journal, Store};
 /// What is kept of verified tokens for each resource: a server sees those of all partners.
 const CACHE_BYTES: usize = 16 << 20;
 
+/// Used proofs of possession that are remembered for each resource, likewise.
+const PROOFS: usize = 1_000_000;
+
 /// What stands behind the issuer in the id of the server's own API.
 const API: &str = "/api";
 
-/// The guard of the server's own API, `{issuer}/api`.
+/// The guard of the server's own API, `{issuer}/api`. It is reached at the issuer, and where certificates are asked
+/// for.
 ///
 /// # Errors
 ///
 /// When the issuer is no URI.
-pub(crate) fn own_guard<S: Store, J: Journal>(engine: &Arc<Engine<S, J>>) -> Result<Guard, InvalidId> {
+pub(crate) fn own_guard<S: Store, J: Journal>(
+    engine: &Arc<Engine<S, J>>,
+    mutual_tls: Option<&str>,
+) -> Result<Guard, InvalidId> {
     let issuer = &engine.settings().issuer;
     let audience = ResourceId::parse(&format!("{issuer}{API}"))?;
-    Ok(guard_for(engine, audience))
+    let bases = std::iter::once(&**issuer).chain(mutual_tls);
+    Ok(guard_for(engine, audience).at(bases.filter_map(|base| BaseUrl::parse(base).ok())))
 }
 
 /// A guard for tokens of this server that are for that resource.
@@ -34,13 +41,10 @@ pub(crate) fn guard_for<S: Store, J: Journal>(engine: &Arc<Engine<S, J>>, audien
     let here = Arc::new(Here(Arc::clone(engine)));
     let mut settings = Settings::new(&engine.settings().issuer, audience);
     settings.cache_bytes = CACHE_BYTES;
-    Guard::new(settings, Arc::clone(&here) as _, Arc::clone(&here) as _, here)
-}
-
-/// The certificate of the connection that a request came by, where the guard's layer finds it too. Whoever
-/// accepts a connection with a certificate puts it there, hashed once for the connection.
-pub(crate) fn peer_certificate(extensions: &Extensions) -> Option<PeerCertificate> {
-    extensions.get::<PeerCertificate>().copied()
+    settings.proof_capacity = PROOFS;
+    settings.demands_proof_nonces = engine.demands_proof_nonces();
+    let (keys, marks) = (Arc::clone(&here) as _, Arc::clone(&here) as _);
+    Guard::new(settings, keys, marks, here, engine.random())
 }
 
 /// Keys, marks and time of this process.

@@ -80,12 +80,12 @@ pub fn router<S: Store, J: Journal>(
 ) -> Result<Router, CannotServe> {
     let Offer { policies, mutual_tls } = offer.into();
     let metadata = Metadata::new(&engine.settings().issuer);
-    let metadata = match mutual_tls {
-        Some(base) => metadata.with_mutual_tls(&base),
+    let metadata = match &mutual_tls {
+        Some(base) => metadata.with_mutual_tls(base),
         None => metadata,
     };
     let metadata = serde_json::to_vec(&metadata)?.into();
-    let guard = own_guard(&engine)?;
+    let guard = own_guard(&engine, mutual_tls.as_deref())?;
     let guarded = guard.layer();
     let forward_auth = ForwardAuth::new(&engine, policies, &guard);
     let app = Arc::new(App {

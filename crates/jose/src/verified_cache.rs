@@ -18,6 +18,11 @@ impl TokenDigest {
     pub fn of(token: &str) -> TokenDigest {
         TokenDigest(sha256(token.as_bytes()))
     }
+
+    /// Its bytes: what a proof of possession for this token names (`ath`, RFC 9449 4.2).
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl std::hash::Hash for TokenDigest {

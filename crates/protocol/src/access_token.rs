@@ -99,6 +99,9 @@ pub enum InvalidAccessToken {
     /// `acr`, `act` and `auth_time` contradict each other.
     #[error("acr, act and auth_time do not go together")]
     Presence,
+    /// There is no `scope`, which only an application's own token may leave out.
+    #[error("scope is missing")]
+    Scope,
     /// There is no `jti` by which it could be revoked.
     #[error("jti is empty")]
     Id,
@@ -117,8 +120,7 @@ struct Raw {
     nbf: Option<UnixSeconds>,
     jti: Box<str>,
     client_id: ApplicationId,
-    #[serde(default)]
-    scope: Box<str>,
+    scope: Option<Box<str>>,
     dv: u64,
     act: Option<RawActor>,
     acr: Option<Box<str>>,
@@ -157,7 +159,7 @@ impl TryFrom<Raw> for AccessToken {
             id: raw.jti,
             application: raw.client_id,
             version: raw.dv,
-            scope: raw.scope,
+            scope: raw.scope.unwrap_or_default(),
             confirmation: raw.cnf,
             holder,
         })
@@ -183,6 +185,9 @@ fn holder(raw: &mut Raw) -> Result<Holder, InvalidAccessToken> {
         (None, Some(auth_time)) if !unattended => Presence::Person { auth_time },
         _ => return Err(InvalidAccessToken::Presence),
     };
+    if raw.scope.is_none() {
+        return Err(InvalidAccessToken::Scope);
+    }
     let mandates = mandates(raw.mandates.take().unwrap_or_default())?;
     Ok(Holder::Contact { contact, presence, mandates })
 }

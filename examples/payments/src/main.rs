@@ -53,6 +53,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     // [readme
     let guard = Guard::connect(Resource::new(&issuer, resource_id, &secret)?);
     // readme]
+    // Tokens that are bound to a key (DPoP) are taken once it is said where callers reach this API:
+    // Resource::new(...)?.reached_at("https://payments.example")?
 
     let listener = TcpListener::bind(&listen).await.map_err(|error| format!("{listen}: {error}"))?;
     let address = listener.local_addr()?;

@@ -7,7 +7,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use procura_guard::{
     Algorithm, Clock, Guard, Jwks, KeySource, MarkSource, MarkSubject, Refetch, ResourceId, Settings,
-    UnixSeconds,
+    SystemRandom, UnixSeconds,
 };
 use procura_jose::PrivateKey;
 use serde_json::{Value, json};
@@ -64,7 +64,8 @@ impl Api {
         let (key, _) = PrivateKey::generate(Algorithm::Es256).unwrap();
         let keys = Keys(Arc::new(Jwks::new([key.public_jwk()])));
         let settings = Settings::new(ISSUER, ResourceId::parse(AUDIENCE).unwrap());
-        let guard = Guard::new(settings, Arc::new(keys), Arc::new(NoMarks), Arc::new(Stopped));
+        let (keys, marks, clock) = (Arc::new(keys), Arc::new(NoMarks), Arc::new(Stopped));
+        let guard = Guard::new(settings, keys, marks, clock, &SystemRandom);
         Api { key, app: crate::app(guard) }
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Uri};
 use procura_guard::{
-    ClientId, Clock, Guard, Jwks, KeySource, MarkSource, MarkSubject, Need, Permission, Refetch, ResourceId,
-    Settings, SystemClock,
+    ClientId, Clock, Guard, Incoming, Jwks, KeySource, MarkSource, MarkSubject, Need, Permission, Refetch,
+    ResourceId, Settings, SystemClock, SystemRandom,
 };
 use procura_jose::digest::sha256;
 use procura_jose::{
@@ -27,10 +27,10 @@ use serde::Serialize;
 use crate::Failure;
 use crate::clocks::thread_cpu;
 
-const ISSUER: &str = "https://procura.example";
-const AUDIENCE: &str = "https://payments.example";
+pub(crate) const ISSUER: &str = "https://procura.example";
+pub(crate) const AUDIENCE: &str = "https://payments.example";
 /// Marks that the guard knows; no token is hit.
-const MARKS: u32 = 100_000;
+pub(crate) const MARKS: u32 = 100_000;
 
 /// CPU time of each, the median of several rounds in turn.
 #[derive(Serialize)]
@@ -93,7 +93,7 @@ pub(crate) fn memory(count: u32) -> Result<MemoryFigures, Failure> {
     })
 }
 
-fn view(count: u32) -> MarkView {
+pub(crate) fn view(count: u32) -> MarkView {
     let mut view = MarkView::new(MarkView::USUAL_CAPACITY.max(count as usize), MarkSubject([0xff; 32]));
     let keep_until = SystemClock::new().now().plus(3_660);
     for number in 0..count {
@@ -147,7 +147,7 @@ impl Made {
         let clock = SystemClock::new();
         let keys = Arc::new(Held { keys: Arc::clone(&self.keys), clock });
         let marks = Arc::new(Followed { marks: RwLock::new(marks), clock });
-        Guard::new(settings, keys, marks, Arc::new(clock))
+        Guard::new(settings, keys, marks, Arc::new(clock), &SystemRandom)
     }
 
     fn verify_all(&self) -> Result<(), Failure> {
@@ -174,7 +174,8 @@ impl Made {
     }
 
     fn check(&self, guard: &Guard, token: &Token) -> Result<(), Failure> {
-        let checked = now_or_never(guard.check_token(&token.headers, &self.uri, None)).ok_or("it waits")?;
+        let incoming = Incoming::new("GET", &self.uri, &token.headers);
+        let checked = now_or_never(guard.check_token(&incoming)).ok_or("it waits")?;
         let checked = checked.map_err(|refusal| format!("refused: {refusal:?}"))?;
         let need = Need::permission(Permission::Trade);
         let acting = checked.acting_for(&self.client, need).map_err(|refusal| format!("{refusal:?}"))?;
@@ -183,7 +184,7 @@ impl Made {
     }
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     match ResourceId::parse(AUDIENCE) {
         Ok(audience) => Settings::new(ISSUER, audience),
         Err(never) => unreachable!("{never}"),
@@ -218,9 +219,9 @@ fn token(key: &PrivateKey, prefix: &CompactPrefix, number: u32) -> Result<Token,
 }
 
 /// Keys as a guard on the network has them: of a certain age, which is looked at.
-struct Held {
-    keys: Arc<Jwks>,
-    clock: SystemClock,
+pub(crate) struct Held {
+    pub(crate) keys: Arc<Jwks>,
+    pub(crate) clock: SystemClock,
 }
 
 impl KeySource for Held {
@@ -234,9 +235,9 @@ impl KeySource for Held {
 }
 
 /// As many marks as a guard has room for, none of which hits, behind a lock, and how old they are.
-struct Followed {
-    marks: RwLock<MarkView>,
-    clock: SystemClock,
+pub(crate) struct Followed {
+    pub(crate) marks: RwLock<MarkView>,
+    pub(crate) clock: SystemClock,
 }
 
 impl MarkSource for Followed {
@@ -252,20 +253,20 @@ impl MarkSource for Followed {
 /// Longer than a measurement.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
 }
 
-fn timed(work: impl FnOnce() -> Result<(), Failure>) -> Result<Duration, Failure> {
+pub(crate) fn timed(work: impl FnOnce() -> Result<(), Failure>) -> Result<Duration, Failure> {
     let before = thread_cpu();
     work()?;
     Ok(thread_cpu().saturating_sub(before))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

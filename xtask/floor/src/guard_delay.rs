@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Uri};
-use procura_guard::{Guard, Resource, ResourceId, Secret};
+use procura_guard::{Guard, Incoming, Resource, ResourceId, Secret};
 use procura_testkit::app::basic;
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +65,11 @@ async fn delays(demo: &Demo, times: u32) -> Result<Vec<f64>, Failure> {
         let token = answer["access_token"].as_str().ok_or("no token came")?;
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
-        guard.check_token(&headers, &uri, None).await.map_err(|refusal| format!("at once: {refusal:?}"))?;
+        let incoming = Incoming::new("GET", &uri, &headers);
+        guard.check_token(&incoming).await.map_err(|refusal| format!("at once: {refusal:?}"))?;
         post(demo, "/revoke", &format!("token={token}"))?;
         let begin = now();
-        while guard.check_token(&headers, &uri, None).await.is_ok() {
+        while guard.check_token(&incoming).await.is_ok() {
             if now().duration_since(begin) > PATIENCE {
                 return Err("a revoked token is still taken".into());
             }

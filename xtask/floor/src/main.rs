@@ -17,6 +17,7 @@ mod axum_answer;
 mod clocks;
 mod es256;
 mod guard;
+mod guard_bound;
 mod guard_delay;
 mod journal;
 mod timing;
@@ -76,6 +77,15 @@ enum Act {
     },
     /// Check tokens with a guard, for the first time and again, beside bare verifications and hashes
     Guard {
+        /// Different tokens
+        #[arg(long, default_value_t = 4_000)]
+        tokens: u32,
+        /// Rounds; each figure is the median of them
+        #[arg(long, default_value_t = 9)]
+        rounds: u32,
+    },
+    /// Check tokens that are bound to a key, each with a new proof, beside the two bare verifications of both
+    GuardBound {
         /// Different tokens
         #[arg(long, default_value_t = 4_000)]
         tokens: u32,
@@ -174,6 +184,7 @@ fn act(act: Act) -> Result<(), Failure> {
         Act::Journal { dir, batch, batches } => say(&journal::measure(&dir, batch, batches)?),
         Act::Written { data } => say(&journal::written(&data)?),
         Act::Guard { tokens, rounds } => say(&guard::measure(tokens, rounds)?),
+        Act::GuardBound { tokens, rounds } => say(&guard_bound::measure(tokens, rounds)?),
         Act::GuardMemory { marks } => say(&guard::memory(marks)?),
         Act::GuardDelay { demo, times } => say(&guard_delay::measure(&demo, times)?),
         Act::TlsFiles { dir } => tls::write(&dir),

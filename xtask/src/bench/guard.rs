@@ -24,6 +24,7 @@ const POLICY: &str = "bench";
 /// The table that `cargo xtask bench --guard` prints.
 pub(super) fn measure(workspace: &Workspace, bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
     in_process(bench, figures)?;
+    bound(bench, figures)?;
     delay(workspace, bench, figures)?;
     asked(bench, figures)
 }
@@ -46,6 +47,21 @@ fn in_process(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
     figures.set("guard_resident_mb", parts::number(&value, "resident_bytes")? / 1e6);
     figures.set("guard_marks_resident_mb", parts::number(&value, "marks_resident_bytes")? / 1e6);
     figures.set("guard_marks_table_mb", parts::number(&value, "marks_table_bytes")? / 1e6);
+    Ok(())
+}
+
+/// The guard by itself for tokens that are bound to a key, beside the bare verifications of token and proof.
+pub(super) fn bound(bench: &Bench, figures: &mut Figures) -> Result<(), Failure> {
+    let (tokens, rounds) = if bench.short { ("500", "3") } else { ("4000", "9") };
+    let value = parts::floor(bench, &["guard-bound", "--tokens", tokens, "--rounds", rounds])?;
+    let number = |name| parts::number(&value, name);
+    let (pair, fresh) = (number("raw_pair_us")?, number("fresh_check_us")?);
+    let (proof, repeated) = (number("raw_proof_us")?, number("repeated_check_us")?);
+    figures.set("guard_bound_raw_pair_cpu_us", pair);
+    figures.set("guard_bound_fresh_check_cpu_us", fresh);
+    figures.set("guard_bound_fresh_share", pair / fresh);
+    figures.set("guard_bound_repeated_check_cpu_us", repeated);
+    figures.set("guard_bound_repeated_share", proof / repeated);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod algorithm;
 mod bound;
 mod claims;
 mod client;
+mod dpop;
 mod header;
 mod marks;
 mod parties;
@@ -29,6 +30,7 @@ pub(super) fn cases(keys: &Keys) -> Vec<Case> {
         time::cases(keys),
         parties::cases(keys),
         bound::cases(keys),
+        dpop::cases(keys),
         client::cases(keys),
         marks::cases(keys),
     ]

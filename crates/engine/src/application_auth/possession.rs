@@ -177,6 +177,11 @@ impl<S: Store, J: Journal> Engine<S, J> {
         (asked_for || judge.demands_nonces()).then(|| judge.nonce(now))
     }
 
+    /// Whether every proof of possession must have a nonce.
+    pub fn demands_proof_nonces(&self) -> bool {
+        self.possession.judge.demands_nonces()
+    }
+
     /// How many proofs of possession were refused, by why.
     pub fn refused_proofs(&self) -> impl Iterator<Item = (DpopFault, u64)> {
         self.possession.judge.faults()

@@ -7,14 +7,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Uri};
-use procura_guard::{ClientId, Guard, Need, Permission, ResourceId, Settings};
+use procura_guard::{ClientId, Guard, Incoming, Need, Permission, ResourceId, Settings};
 use procura_jose::digest::sha256;
 use procura_jose::marks::token_subjects;
 use procura_jose::{Expect, verify_jwt};
 use procura_protocol::access_token::AccessToken;
 use procura_protocol::mark::MarkKind;
 
-use crate::fake::{AUDIENCE, ISSUER, Marks, START, SetKeys, Signer, TestClock, mark};
+use crate::fake::{AUDIENCE, Constant, ISSUER, Marks, START, SetKeys, Signer, TestClock, mark};
 
 #[expect(clippy::disallowed_methods, reason = "this is a measurement")]
 fn timed(each: &mut dyn FnMut()) -> Duration {
@@ -42,7 +42,7 @@ fn what_a_check_costs() {
         settings.cache_bytes = 512 * 1024;
         let sources = Arc::new(SetKeys::new(Some(keys.clone())));
         let clock = Arc::new(TestClock::at(START));
-        let guard = Guard::new(settings, sources, marks, clock);
+        let guard = Guard::new(settings, sources, marks, clock, &Constant(1));
         let tokens: Vec<(String, HeaderMap)> = (0..1_000).map(|no| request(&signer, no, clients)).collect();
         let (first, headers) = &tokens[0];
         let key = &keys.keys()[0];
@@ -98,7 +98,8 @@ fn request(signer: &Signer, no: usize, clients: usize) -> (String, HeaderMap) {
 
 fn check(guard: &Guard, headers: &HeaderMap) {
     let uri = Uri::from_static("/quotes?client_id=CLI000000");
-    let checking = pin!(guard.check_token(headers, &uri, None));
+    let incoming = Incoming::new("GET", &uri, headers);
+    let checking = pin!(guard.check_token(&incoming));
     let Poll::Ready(token) = checking.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("a known key needs no waiting")
     };

@@ -14,7 +14,7 @@ use procura_guard::{
 use procura_protocol::mark::MarkKind;
 use tower::ServiceExt;
 
-use crate::fake::{AUDIENCE, ISSUER, Marks, START, SetKeys, Signer, TestClock, mark};
+use crate::fake::{AUDIENCE, Constant, ISSUER, Marks, START, SetKeys, Signer, TestClock, mark};
 
 struct Setting {
     signer: Signer,
@@ -30,7 +30,7 @@ fn setting() -> Setting {
     let marks = Arc::new(Marks::default());
     let clock = Arc::new(TestClock::at(START));
     let settings = Settings::new(ISSUER, ResourceId::parse(AUDIENCE).unwrap());
-    let guard = Guard::new(settings, keys.clone(), marks.clone(), clock.clone());
+    let guard = Guard::new(settings, keys.clone(), marks.clone(), clock.clone(), &Constant(1));
     Setting { signer, keys, marks, clock, guard }
 }
 

@@ -12,15 +12,19 @@ use procura_guard::{
     Chunks, Clock, Guard, Jwks, KeySource, MarkSource, MarkSubject, Random, Refetch, Resource, ResourceId,
     Secret, Transport, TransportError, UnixSeconds,
 };
+use procura_jose::digest::sha256;
 use procura_jose::marks::{everything, mark_subject};
-use procura_jose::{Algorithm, CompactPrefix, PrivateKey, append_signature, compact_input};
+use procura_jose::{Algorithm, CompactPrefix, PrivateKey, append_signature, base64url, compact_input};
 use procura_protocol::claims::{ACCESS_TOKEN_TYPE, AccessTokenClaims, MandateGroup};
+use procura_protocol::confirmation::{Binding, KeyThumbprint};
+use procura_protocol::dpop::DPOP_TYPE;
 use procura_protocol::events::{
     HEARTBEAT, Heartbeat, MARKS, Marks as MarksData, Position, SNAPSHOT, Snapshot, ToldMark, frame,
 };
 use procura_protocol::mark::MarkKind;
 use procura_protocol::mark_view::MarkView;
 use procura_protocol::permission::{Permission, Permissions};
+use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
@@ -183,6 +187,15 @@ impl Signer {
     }
 
     pub(crate) fn token_until(&self, expires_at: i64) -> String {
+        self.token_of(expires_at, None)
+    }
+
+    /// The same, bound to this.
+    pub(crate) fn bound(&self, binding: Binding) -> String {
+        self.token_of(START + 3_600, Some(binding))
+    }
+
+    fn token_of(&self, expires_at: i64, bound_to: Option<Binding>) -> String {
         let trade = Permissions::NONE.with(Permission::Trade);
         let mandates = [
             MandateGroup { clients: vec!["CLI1"], permissions: trade },
@@ -198,7 +211,7 @@ impl Signer {
             token_id: "AAAAAAAAAAAAAAAAAAAAAA",
             directory_version: 7,
             mandates: &mandates,
-            bound_to: None,
+            bound_to,
         };
         self.sign(&claims.to_json())
     }
@@ -208,6 +221,36 @@ impl Signer {
         let message = compact_input(&prefix, claims);
         let signature = self.0.sign(&message).unwrap();
         String::from_utf8(append_signature(message, signature.as_ref())).unwrap()
+    }
+}
+
+/// Whoever proves to hold a key.
+pub(crate) struct Prover(PrivateKey);
+
+impl Prover {
+    pub(crate) fn new() -> Prover {
+        Prover(PrivateKey::generate(Algorithm::Es256).unwrap().0)
+    }
+
+    pub(crate) fn thumbprint(&self) -> KeyThumbprint {
+        KeyThumbprint::parse(self.0.public_jwk().thumbprint().as_str()).unwrap()
+    }
+
+    /// Claims of a proof for this token, of a GET of [`AUDIENCE`]`/trade` now.
+    pub(crate) fn claims(token: &str, jti: &str) -> Value {
+        let ath = base64url::encode(&sha256(token.as_bytes()));
+        json!({ "jti": jti, "htm": "GET", "htu": format!("{AUDIENCE}/trade"), "iat": START, "ath": ath })
+    }
+
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        let prefix = CompactPrefix::bringing_its_key(&self.0.public_jwk(), DPOP_TYPE);
+        let message = compact_input(&prefix, claims.to_string().as_bytes());
+        let signature = self.0.sign(&message).unwrap();
+        String::from_utf8(append_signature(message, signature.as_ref())).unwrap()
+    }
+
+    pub(crate) fn proof(&self, token: &str, jti: &str) -> String {
+        self.sign(&Prover::claims(token, jti))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Uri};
-use procura_guard::{Guard, Refusal, TokenFault, Unavailable};
+use procura_guard::{Guard, Incoming, Refusal, TokenFault, Unavailable};
 use procura_jose::marks::mark_subject;
 use procura_protocol::events::{MARKS, Position, ToldMark, frame};
 use procura_protocol::mark::MarkKind;
@@ -38,7 +38,8 @@ impl Setting {
         self.settle().await;
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {}", self.token)).unwrap());
-        self.guard.check_token(&headers, &Uri::from_static("/"), None).await.map(drop)
+        let uri = Uri::from_static("/");
+        self.guard.check_token(&Incoming::new("GET", &uri, &headers)).await.map(drop)
     }
 
     /// Lets the guard read what was sent.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Uri};
-use procura_guard::{Guard, Jwks, JwtError, Refusal, TokenFault, Unavailable};
+use procura_guard::{Guard, Incoming, Jwks, JwtError, Refusal, TokenFault, Unavailable};
 use tokio::time::{advance, sleep};
 
 use crate::fake::{Server, Signer, now};
@@ -11,7 +11,8 @@ use crate::fake::{Server, Signer, now};
 async fn judged(guard: &Guard, token: &str) -> Result<(), Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-    guard.check_token(&headers, &Uri::from_static("/"), None).await.map(drop)
+    let uri = Uri::from_static("/");
+    guard.check_token(&Incoming::new("GET", &uri, &headers)).await.map(drop)
 }
 
 /// What a token gets that verifies while no marks were ever told.

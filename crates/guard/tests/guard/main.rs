@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod cost;
+mod dpop;
 mod extractors;
 mod fake;
 mod following;

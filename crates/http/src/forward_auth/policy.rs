@@ -1,6 +1,6 @@
 //! What a proxy may let through.
 
-use procura_guard::{CertificateHeader, Need};
+use procura_guard::{BaseUrl, CertificateHeader, Need};
 use procura_protocol::ids::ResourceId;
 use procura_protocol::original_uri::OriginalUri;
 use thiserror::Error;
@@ -22,6 +22,9 @@ pub struct Policy {
     /// Where the proxy passes on the certificate of its caller. Without it, tokens that are bound to one are
     /// refused.
     pub certificate: Option<CertificateHeader>,
+    /// Where callers reach the resource, through the proxy. Without any, tokens that are bound to a key are refused:
+    /// their proofs name the whole URL.
+    pub reached_at: Vec<BaseUrl>,
     /// Who may ask.
     pub callers: Callers,
     /// What is let through. The first that fits decides.
@@ -141,6 +144,7 @@ mod tests {
             source: Source::XOriginal,
             client: ClientPlace::default(),
             certificate: None,
+            reached_at: Vec::new(),
             callers: Callers::default(),
             rules: vec![
                 rule(&[], "/admin/**", Need::permission(Permission::ManagePermissions).of_a_person()),

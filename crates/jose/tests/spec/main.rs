@@ -7,6 +7,8 @@ mod properties;
 #[cfg(test)]
 mod sealing;
 #[cfg(test)]
+mod self_signed;
+#[cfg(test)]
 mod signing;
 #[cfg(test)]
 mod support;

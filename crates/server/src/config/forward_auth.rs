@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use procura_http::forward_auth::{
-    Callers, CertificateFormat, CertificateHeader, ClientPlace, Methods, Need, Pattern, Policy, Rule, Source,
+    BaseUrl, Callers, CertificateFormat, CertificateHeader, ClientPlace, Methods, Need, Pattern, Policy,
+    Rule, Source,
 };
 use procura_http::network::{InvalidNetwork, Network};
 use procura_protocol::ids::ResourceId;
@@ -19,8 +20,8 @@ use super::{ConfigError, Origin};
 /// The table that holds them.
 pub(crate) const TABLE: &str = "forward_auth";
 
-const KEYS: [&str; 7] =
-    ["audience", "source", "client_id", "certificate_header", "from", "credential", "rules"];
+const KEYS: [&str; 8] =
+    ["audience", "source", "client_id", "certificate_header", "url", "from", "credential", "rules"];
 const RULE_KEYS: [&str; 4] = ["methods", "path", "permission", "person"];
 const PLACES: [&str; 3] = ["query", "path", "header"];
 const FORMATS: [&str; 2] = [CertificateFormat::ALL[0].0, CertificateFormat::ALL[1].0];
@@ -83,6 +84,7 @@ fn policy(name: &str, found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result
         source: source(keys.get("source").ok_or_else(|| found.wrong(NO_SOURCE))?)?,
         client: keys.get("client_id").map_or(Ok(ClientPlace::default()), |place| client_place(place, at))?,
         certificate: keys.get("certificate_header").map(|found| certificate_header(found, at)).transpose()?,
+        reached_at: keys.get("url").map_or(Ok(Vec::new()), |url| urls(url, at))?,
         callers,
         rules,
     })
@@ -132,6 +134,18 @@ fn certificate_header(
     let known = CertificateFormat::ALL.into_iter().find(|(known, _)| *known == format);
     let format = known.map_or(CertificateFormat::Rfc9440, |(_, format)| format);
     CertificateHeader::parse(name.text()?, format).map_err(|why| name.wrong(&why.to_string()))
+}
+
+/// One, or a list.
+fn urls(found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result<Vec<BaseUrl>, ConfigError> {
+    match found.value {
+        DeValue::Array(_) => found.each(at, url),
+        _ => url(found).map(|url| vec![url]),
+    }
+}
+
+fn url(found: &Found<'_>) -> Result<BaseUrl, ConfigError> {
+    BaseUrl::parse(found.text()?).map_err(|why| found.wrong(&why.to_string()))
 }
 
 fn network(found: &Found<'_>) -> Result<Network, ConfigError> {
@@ -239,7 +253,7 @@ impl<'f> Found<'f> {
 impl Told {
     /// What the policy is, in a line.
     pub(crate) fn summary(&self) -> String {
-        let Policy { audience, source, client, callers, rules, certificate, .. } = &self.policy;
+        let Policy { audience, source, client, callers, rules, certificate, reached_at, .. } = &self.policy;
         let source = Source::ALL.iter().find(|(_, known)| known == source).map_or("", |(name, _)| name);
         let client = match client {
             ClientPlace::Query(name) => format!("query {name}"),
@@ -254,8 +268,10 @@ impl Told {
             let format = CertificateFormat::ALL.iter().find(|(_, format)| *format == header.format());
             format!("; certificate in header {} ({})", header.name(), format.map_or("", |(name, _)| name))
         });
+        let urls: Vec<&str> = reached_at.iter().map(BaseUrl::as_str).collect();
+        let urls = if urls.is_empty() { String::new() } else { format!("; reached at {}", urls.join(" ")) };
         format!(
-            "audience {audience}; source {source}; client_id in {client}{certificate}; asked by {who}; rules {rules}"
+            "audience {audience}; source {source}; client_id in {client}{certificate}{urls}; asked by {who}; rules {rules}"
         )
     }
 
@@ -283,6 +299,9 @@ pub(super) const REFERENCE: &str = "
 #   # (Client-Cert), or nginx-escaped-pem ($ssl_client_escaped_cert). The proxy must overwrite the header, and
 #   # only who may ask is believed. Without it bound tokens are refused.
 #   certificate_header = { rfc9440 = \"Client-Cert\" }
+#   # Where callers reach the API, for tokens that are bound to a key (DPoP): their proofs name the whole URL. One, or
+#   # a list. Without it such tokens are refused.
+#   url = \"https://quotes.example\"
 #   # Who may ask: addresses, credential = true (the resource's id and secret as Basic in
 #   # Procura-Authorization), or both.
 #   from = [\"127.0.0.1\"]
@@ -327,7 +346,7 @@ mod tests {
         assert_eq!(
             policies[0].summary(),
             "audience https://quotes.example; source x-original; client_id in query client_id; certificate in header \
-             client-cert (rfc9440); asked by 127.0.0.1; rules 3"
+             client-cert (rfc9440); reached at https://quotes.example; asked by 127.0.0.1; rules 3"
         );
         let policy = &policies[0].policy;
         assert_eq!(policy.rules[1].need, Need::permission(Permission::Trade));

@@ -12,7 +12,7 @@ use http::{Method, Request};
 use procura_engine::limits::PerMinute;
 use procura_http::connection::Peer;
 use procura_http::forward_auth::{
-    Callers, CertificateHeader, ClientPlace, IDENTITY, Methods, Need, Pattern, Policy, Rule, Source,
+    BaseUrl, Callers, CertificateHeader, ClientPlace, IDENTITY, Methods, Need, Pattern, Policy, Rule, Source,
 };
 use procura_jose::digest::sha256;
 use procura_protocol::ids::ResourceId;
@@ -41,6 +41,7 @@ fn policy(name: &str, source: Source) -> Policy {
         source,
         client: ClientPlace::default(),
         certificate: None,
+        reached_at: Vec::new(),
         callers: Callers { from: vec!["192.0.2.0/24".parse().unwrap()], credential: false },
         rules: vec![
             rule(&["GET"], "/quotes/**", Need::READING),
@@ -73,6 +74,12 @@ pub(crate) fn limited(limits: PerMinute) -> TestApp {
         with("credential", |policy| policy.callers = Callers { from: Vec::new(), credential: true }),
         with("both", |policy| policy.callers.credential = true),
         with("certificate", |policy| policy.certificate = Some(CertificateHeader::client_cert())),
+        with("reached", |policy| {
+            policy.certificate = Some(CertificateHeader::client_cert());
+            policy.reached_at = ["https://quotes.example", "https://other.example/bank"]
+                .map(|url| BaseUrl::parse(url).unwrap())
+                .into();
+        }),
         with("header", |policy| policy.client = ClientPlace::header("X-Client-ID").unwrap()),
         with("path", |policy| {
             policy.client = ClientPlace::path(Pattern::parse("/quotes/{client_id}").unwrap()).unwrap();

@@ -59,6 +59,7 @@ mod rfc8414_metadata;
 mod rfc8705_bound_tokens;
 mod rfc8707_resource;
 mod rfc9068_access_token;
+mod rfc9449_resources;
 mod signing;
 mod support;
 mod windows;

@@ -54,7 +54,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// A token of this server with a binding.
-async fn bound(keys: &impl Keys, claims: &Value, cnf: &Value) -> String {
+pub(crate) async fn bound(keys: &impl Keys, claims: &Value, cnf: &Value) -> String {
     let mut claims = claims.clone();
     claims["cnf"] = cnf.clone();
     let ring = keys.current();

@@ -1,4 +1,4 @@
-//! The token of a request (RFC 6750 2.1), and what else its headers must not leave open.
+//! The token of a request (RFC 6750 2.1, RFC 9449 7.1), and what else its headers must not leave open.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
@@ -10,8 +10,39 @@ use crate::refusal::{Refusal, RequestFault};
 /// The header by which a caller may say which contact it takes the token to be for.
 pub(crate) const CONTACT_HEADER: &str = "x-contact-id";
 
-/// The one Bearer token of a request.
-pub(crate) fn token<'r>(headers: &'r HeaderMap, uri: &Uri) -> Result<&'r str, Refusal> {
+/// How a token comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Scheme {
+    /// Whoever bears it may use it.
+    #[default]
+    Bearer,
+    /// With a proof of possession.
+    Dpop,
+}
+
+impl Scheme {
+    /// That of a request, for the challenge of its answer. One that says nothing clear gets the usual one.
+    pub(crate) fn of(headers: &HeaderMap) -> Scheme {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return Scheme::Bearer };
+        split(value.as_bytes()).0.unwrap_or_default()
+    }
+
+    fn named(name: &[u8]) -> Option<Scheme> {
+        let known = [(Scheme::Bearer, &b"bearer"[..]), (Scheme::Dpop, b"dpop")];
+        known.into_iter().find(|(_, known)| name.eq_ignore_ascii_case(known)).map(|(scheme, _)| scheme)
+    }
+}
+
+/// The scheme, if it is one of ours, and what follows it.
+fn split(value: &[u8]) -> (Option<Scheme>, &[u8]) {
+    let end = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
+    let (name, credentials) = value.split_at(end);
+    (Scheme::named(name), credentials)
+}
+
+/// The one token of a request, and how it comes.
+pub(crate) fn token<'r>(headers: &'r HeaderMap, uri: &Uri) -> Result<(Scheme, &'r str), Refusal> {
     if let Some(query) = uri.query()
         && query_values(query, "access_token").next().is_some()
     {
@@ -22,14 +53,14 @@ pub(crate) fn token<'r>(headers: &'r HeaderMap, uri: &Uri) -> Result<&'r str, Re
     if values.next().is_some() {
         return Err(RequestFault::RepeatedAuthorization.into());
     }
-    let end = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
-    let (scheme, credentials) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(Refusal::NoToken);
-    }
+    let (Some(scheme), credentials) = split(value) else { return Err(Refusal::NoToken) };
     let token = credentials.strip_prefix(b" ").filter(|token| is_b64token(token));
     let text = token.and_then(|token| std::str::from_utf8(token).ok());
-    text.ok_or_else(|| RequestFault::MalformedBearer.into())
+    let malformed = match scheme {
+        Scheme::Bearer => RequestFault::MalformedBearer,
+        Scheme::Dpop => RequestFault::MalformedDpop,
+    };
+    text.map(|text| (scheme, text)).ok_or_else(|| malformed.into())
 }
 
 /// What a scheme is made of (RFC 9110 5.6.2).
@@ -63,11 +94,29 @@ mod tests {
     use super::*;
 
     fn read(values: &[&str], uri: &str) -> Result<String, Refusal> {
+        read_as(values, uri).map(|(_, token)| token)
+    }
+
+    fn read_as(values: &[&str], uri: &str) -> Result<(Scheme, String), Refusal> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        token(&headers, &uri.parse().unwrap()).map(str::to_owned)
+        token(&headers, &uri.parse().unwrap()).map(|(scheme, token)| (scheme, token.to_owned()))
+    }
+
+    #[test]
+    fn a_token_with_a_proof_comes_by_a_scheme_of_its_own() {
+        for value in ["DPoP a.b.c", "dpop a.b.c", "DPOP a.b.c"] {
+            assert_eq!(read_as(&[value], "/"), Ok((Scheme::Dpop, "a.b.c".into())), "{value}");
+        }
+        assert_eq!(read_as(&["Bearer a.b.c"], "/"), Ok((Scheme::Bearer, "a.b.c".into())));
+        for value in ["DPoP", "DPoP ", "DPoP  a.b.c", "DPoP a b", "DPoP:a.b.c", "DPoP a.b.c, Bearer d"] {
+            assert_eq!(read(&[value], "/"), Err(RequestFault::MalformedDpop.into()), "{value}");
+        }
+        let two = Err(RequestFault::RepeatedAuthorization.into());
+        assert_eq!(read(&["DPoP a", "Bearer a"], "/"), two);
+        assert_eq!(read(&["DPoP a"], "/?access_token=a"), Err(RequestFault::TokenInQuery.into()));
     }
 
     #[test]
@@ -79,7 +128,7 @@ mod tests {
 
     #[test]
     fn no_token_is_not_a_malformed_one() {
-        for values in [&[][..], &["Basic YTpi"], &["Bearera.b.c"], &[""], &["DPoP a.b.c"]] {
+        for values in [&[][..], &["Basic YTpi"], &["Bearera.b.c"], &[""], &["DPoPa.b.c"]] {
             assert_eq!(read(values, "/"), Err(Refusal::NoToken), "{values:?}");
         }
         for value in [

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use procura_jose::ring::{KeyRing, RingKey, TokenKind};
 use procura_protocol::algorithm::Algorithm;
-use procura_protocol::application_auth::Profile;
 use procura_protocol::claims::{
     AccessTokenClaims, ClientClaim, IdTokenClaims, common_permissions, group_by_permissions,
 };
@@ -163,7 +162,10 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let Some(resource) = target(caller, request) else {
             return Ok(Err(early(Refusal::Target, RefusalCause::Target)));
         };
-        if !self.profile_has(application, resource.access_token_algorithm) {
+        // An application can't be registered for an ID token that its profile forbids; a row that says so all the
+        // same gets it none.
+        let signed_by = [resource.access_token_algorithm, application.id_token_algorithm];
+        if !signed_by.into_iter().all(|algorithm| self.profile_has(application, algorithm)) {
             return Ok(Err(early(Refusal::ProfileAlgorithm, RefusalCause::ProfileAlgorithm)));
         }
         self.admit_contact(caller, fingerprint)?;
@@ -274,7 +276,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             tracing::error!(%error, %reference, "signing failed; the record stands without a token");
             Unavailable::Signing
         })?;
-        self.counts.issue();
+        self.counts.issue(wanted.door);
         let expires_in = grant.expires_at.0 - grant.issued_at.0;
         let scope = claims.scope;
         Ok(ContactToken { access_token, id_token, scope, binding, expires_in, reference })
@@ -294,10 +296,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
 
     /// Whether the application's profile takes tokens that are signed so.
     pub(crate) fn profile_has(&self, application: &Application, algorithm: Algorithm) -> bool {
-        match application.registration.profile {
-            Profile::Standard => true,
-            Profile::Fapi2 => algorithm != Algorithm::Rs256,
-        }
+        application.registration.profile.takes_algorithm(algorithm)
     }
 
     /// Records a refusal of an authenticated application; its reference once it is durable.

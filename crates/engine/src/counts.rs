@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use procura_store::journal::RefusalCause;
+use procura_store::journal::{Door, RefusalCause};
 
 /// Why a proof was none. The caller is told one thing for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ const CAUSES: usize = 64;
 /// The counts.
 #[derive(Debug)]
 pub struct Counts {
-    issued: AtomicU64,
+    issued: [AtomicU64; Door::ALL.len()],
     own_issued: AtomicU64,
     refused: [AtomicU64; CAUSES],
     failed_proofs: [AtomicU64; FailedProof::ALL.len()],
@@ -62,7 +62,7 @@ pub struct Counts {
 impl Default for Counts {
     fn default() -> Counts {
         Counts {
-            issued: AtomicU64::new(0),
+            issued: Default::default(),
             own_issued: AtomicU64::new(0),
             refused: std::array::from_fn(|_| AtomicU64::new(0)),
             failed_proofs: Default::default(),
@@ -71,9 +71,9 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Contact tokens whose record is durable.
-    pub fn issued(&self) -> u64 {
-        self.issued.load(Ordering::Relaxed)
+    /// Contact tokens whose record is durable, by what they were asked for.
+    pub fn issued(&self) -> impl Iterator<Item = (Door, u64)> {
+        Door::ALL.iter().copied().zip(self.issued.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// Applications' own tokens whose record is durable.
@@ -91,8 +91,10 @@ impl Counts {
         self.failed_proofs[kind as usize].load(Ordering::Relaxed)
     }
 
-    pub(crate) fn issue(&self) {
-        self.issued.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn issue(&self, door: Door) {
+        for (_, count) in Door::ALL.iter().zip(&self.issued).filter(|(counted, _)| **counted == door) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn issue_own(&self) {

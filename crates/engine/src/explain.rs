@@ -44,7 +44,8 @@ pub const fn cause(cause: RefusalCause) -> &'static str {
              procura application update APP --dpop-bound-access-tokens true"
         }
         RefusalCause::ProfileAlgorithm => {
-            "The resource's access tokens are signed with RS256, which the application's profile does not have."
+            "The resource's access tokens, or the application's ID tokens, are registered to be signed with RS256, \
+             which the application's profile does not have."
         }
     }
 }

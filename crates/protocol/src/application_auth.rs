@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use crate::algorithm::Algorithm;
 use crate::coded;
 
 /// `client_assertion_type` of an assertion (RFC 7523 2.2), the only one that is taken.
@@ -82,6 +83,11 @@ impl AuthMethods {
 }
 
 impl AuthMethod {
+    /// Whether what it proves is that the application knows a secret which the server knows too.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -124,6 +130,32 @@ coded! {
         Standard = 1 "standard",
         /// The FAPI 2.0 Security Profile: no secrets, bound tokens only, and no RS256.
         Fapi2 = 2 "fapi2",
+    }
+}
+
+impl Profile {
+    /// Whether an application of this profile may prove itself so (FAPI 2.0 Security Profile, 5.3.2.1).
+    pub const fn takes_method(self, method: AuthMethod) -> bool {
+        match self {
+            Profile::Standard => true,
+            Profile::Fapi2 => !method.is_secret(),
+        }
+    }
+
+    /// Whether anything may be signed so, by an application of this profile or for it (5.4.1 there).
+    pub const fn takes_algorithm(self, algorithm: Algorithm) -> bool {
+        match self {
+            Profile::Standard => true,
+            Profile::Fapi2 => !matches!(algorithm, Algorithm::Rs256),
+        }
+    }
+
+    /// Whether its assertions may be addressed so: to an endpoint, another server could pass them on.
+    pub const fn takes_audience(self, audience: AssertionAudience) -> bool {
+        match self {
+            Profile::Standard => true,
+            Profile::Fapi2 => matches!(audience, AssertionAudience::Issuer),
+        }
     }
 }
 

@@ -42,6 +42,7 @@ macro_rules! administration_contract_tests {
         $crate::administration_contract_tests! { $harness;
             records::what_was_put_is_there_whole
             records::an_application_says_how_it_proves_itself_and_a_secret_is_the_rule
+            records::what_contradicts_the_profile_is_refused_by_every_verb
             records::adding_twice_says_that_it_exists
             records::updating_leaves_what_is_absent_and_clears_what_is_empty
             records::what_is_not_there_is_not_found
@@ -75,6 +76,7 @@ macro_rules! administration_contract_tests {
             credentials::what_has_expired_makes_room_and_goes
             credentials::the_same_certificate_or_key_is_not_taken_twice
             credentials::keys_have_one_source
+            credentials::a_profile_without_secrets_is_given_none_and_comes_after_the_last
             credentials::only_applications_have_certificates_and_keys
             credentials::a_change_says_which_kind_came_or_went
             credentials::what_ends_soon_is_counted_while_its_owner_is_active

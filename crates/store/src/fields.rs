@@ -10,12 +10,14 @@
 //! One line in the list below, one column in each migration folder, and, if it decides something, a
 //! place in [`crate::records`]. What is stored of a status is its place in the list: only append there.
 
+mod profile;
 mod registration;
 mod row;
 mod value;
 
 use crate::change::Entity;
 
+pub use profile::ProfileConflict;
 pub use registration::CERTIFICATE_SUBJECTS;
 pub use row::{Columns, Invalid, Key, Row};
 pub use value::{Kind, Problem, ceiling_text};
@@ -208,7 +210,7 @@ const APPLICATION: &[Field] = &[
         "profile",
         Kind::Choice(PROFILES),
         Presence::Default("standard"),
-        "standard, or fapi2: no secrets, tokens always bound, no RS256",
+        "standard, or fapi2: no secrets, tokens always bound, no RS256, assertions for the issuer",
     ),
 ];
 

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use procura_protocol::algorithm::Algorithm;
 use procura_protocol::application_auth::{
-    AssertionAudience, AuthMethods, CertificateSubject, Profile, SecondFactor,
+    AssertionAudience, AuthMethod, AuthMethods, CertificateSubject, Profile, SecondFactor,
 };
 use procura_protocol::ids::{ApplicationId, ClientId, ContactId, ResourceId};
 use procura_protocol::permission::Permissions;
@@ -220,6 +220,23 @@ pub struct Registration {
     pub proof_of_key: bool,
     /// What it may never do less than.
     pub profile: Profile,
+}
+
+impl Registration {
+    /// Whether the application may prove itself so. Its profile is asked too: a row that contradicts it was not
+    /// written by this program, and lets nobody in.
+    pub fn takes(&self, method: AuthMethod) -> bool {
+        self.methods.contains(method) && self.profile.takes_method(method)
+    }
+
+    /// What its assertions must be addressed to.
+    pub fn audience(&self) -> AssertionAudience {
+        if self.profile.takes_audience(self.assertion_audience) {
+            self.assertion_audience
+        } else {
+            AssertionAudience::Issuer
+        }
+    }
 }
 
 impl Default for Registration {

@@ -17,6 +17,7 @@ pub mod app;
 pub mod assertion;
 pub mod clock;
 pub mod disk;
+pub mod dpop;
 pub mod journal;
 pub mod keys;
 pub mod pki;

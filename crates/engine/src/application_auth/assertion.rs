@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use procura_jose::digest::sha256;
 use procura_jose::replay::{BEYOND, Claim, Used, UsedNames};
 use procura_jose::{Algorithm, JwtError, UnverifiedJwt};
-use procura_protocol::application_auth::{AssertionAudience, AuthMethod, Profile};
+use procura_protocol::application_auth::{AssertionAudience, AuthMethod};
 use procura_protocol::client_assertion::{
     AHEAD, ASSERTION_TYPES, AssertionFault, ClientAssertion, GRANT_LIFETIME, LONGEST_ASSERTION_LIFETIME,
     MAX_ASSERTION_BYTES, Purpose, Terms,
@@ -214,7 +214,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
 
     /// The one audience of this application's assertions.
     fn audience(&self, registration: &Registration, path: &str) -> Cow<'_, str> {
-        match registration.assertion_audience {
+        match registration.audience() {
             AssertionAudience::Issuer => Cow::Borrowed(&self.settings.issuer),
             AssertionAudience::Endpoint => Cow::Owned(format!("{}{path}", self.settings.issuer)),
         }
@@ -303,7 +303,7 @@ fn admit(application: &Application, jwt: &UnverifiedJwt<'_>, id: Option<&str>) -
     let in_order = [
         (AssertionFault::OtherApplication, id.is_none_or(|id| id == application.id.as_str())),
         (AssertionFault::DisabledApplication, application.active),
-        (AssertionFault::NotRegistered, registration.methods.contains(AuthMethod::PrivateKeyJwt)),
+        (AssertionFault::NotRegistered, registration.takes(AuthMethod::PrivateKeyJwt)),
         (AssertionFault::Algorithm, allowed),
     ];
     in_order.into_iter().find(|(_, holds)| !holds).map_or(Ok(()), |(fault, _)| Err(fault))
@@ -315,7 +315,7 @@ fn algorithm_fits(registration: &Registration, algorithm: Algorithm) -> bool {
         Some(only) => algorithm == only,
         None => algorithm != Algorithm::Rs256,
     };
-    fits && (registration.profile == Profile::Standard || algorithm != Algorithm::Rs256)
+    fits && registration.profile.takes_algorithm(algorithm)
 }
 
 fn fault_of(error: JwtError) -> AssertionFault {

@@ -186,4 +186,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
     pub fn refused_proofs(&self) -> impl Iterator<Item = (DpopFault, u64)> {
         self.possession.judge.faults()
     }
+
+    /// How many used proofs of possession are remembered.
+    pub fn remembered_proofs(&self) -> usize {
+        self.possession.judge.remembered()
+    }
 }

@@ -20,7 +20,7 @@ pub(super) fn fits(
 ) -> bool {
     let live = found.map_or(&[][..], |found| &found.secrets);
     let fits = fitting(live, secret, now).is_some();
-    fits && found.is_some_and(|found| found.registration.methods.contains(method))
+    fits && found.is_some_and(|found| found.registration.takes(method))
 }
 
 /// The one of the live secrets that was presented, if one was; always as many comparisons.

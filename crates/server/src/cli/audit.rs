@@ -85,11 +85,14 @@ struct Head {
 
 const EXPORT_HELP: &str = "\
 One object a line, always with the same members: seq, at, kind, reference, application_id, contact_id, \
-clients, id_token_jti, access_token_jti, expires_at, kid, cause, actor, hash. Times are RFC 3339 in UTC, \
+clients, id_token_jti, access_token_jti, expires_at, kid, door, cause, actor, hash. Times are RFC 3339 in UTC, \
 hashes hexadecimal; what a record does not have, or what was erased, is null. `cause` begins with a code; \
-of a refusal by the rule the parts that clients missed follow; of a change the code is record and action, \
+of a refusal by the rule the parts that clients missed follow, and of one for an assertion or a proof what is \
+wrong with it; of a change the code is record and action, \
 and a resource's id follows, or of a revoked token what guards are told of it, or `all`. `actor` is uid:USER at \
-the command line, server, application:ID, or contact:ID through application:ID. `kid` holds two when the tokens were signed by different keys, the ID token's \
+the command line, server, application:ID, or contact:ID through application:ID. `door` is \
+what a token was asked for by: contact_token, jwt_bearer, token_exchange, or client_credentials for an \
+application's own, which has no contact, no clients and no ID token. `kid` holds two when the tokens were signed by different keys, the ID token's \
 first.";
 
 const VERIFY_HELP: &str = "\

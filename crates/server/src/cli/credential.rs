@@ -125,6 +125,10 @@ fn registered(desk: &Desk, owner: &Key, new: NewCredential) -> Result<Credential
              with `procura application update {id} --jwks-uri ''`",
             id = owner.first()
         ))),
+        AddCredential::ProfileForbids => Err(Failure::refused(format_args!(
+            "the profile of {owner} is fapi2, which takes no secrets: register a key (`procura application key add`) \
+             or a certificate (`procura application certificate add`)"
+        ))),
         AddCredential::NotFound => Err(verbs::not_found(owner)),
     }
 }

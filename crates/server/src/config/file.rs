@@ -84,6 +84,8 @@ fn text_of(setting: &Setting, value: &DeValue<'_>) -> Option<String> {
             Some(number.to_string())
         }
         (Kind::Whole { .. }, _) => None,
+        (Kind::Boolean, DeValue::Boolean(value)) => Some(value.to_string()),
+        (Kind::Boolean, _) => None,
         (_, DeValue::String(text)) => Some(text.to_string()),
         _ => None,
     }
@@ -92,6 +94,7 @@ fn text_of(setting: &Setting, value: &DeValue<'_>) -> Option<String> {
 fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Whole { .. } => "a whole number, without quotes",
+        Kind::Boolean => "true or false, without quotes",
         _ => "a text, in quotes",
     }
 }
@@ -154,6 +157,11 @@ mod tests {
             told("\n\n[tokens]\nlifetime = \"3600\"\n"),
             "/etc/procura.toml:4: tokens.lifetime must be a whole number, without quotes"
         );
+        assert_eq!(
+            told("[dpop]\nrequire_nonce = \"yes\"\n"),
+            "/etc/procura.toml:2: dpop.require_nonce must be true or false, without quotes"
+        );
+        assert_eq!(told("[dpop]\nrequire_nonce = true\n"), "fine");
         assert_eq!(
             told("[tokens]\nlifetime = 5\n"),
             "/etc/procura.toml:1: tokens.lifetime must be a whole number from 60 to 14400"

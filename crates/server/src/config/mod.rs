@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) threads: Option<usize>,
     /// What tokens may be.
     pub(crate) tokens: Tokens,
+    /// Whether proofs of possession must have a nonce.
+    pub(crate) require_proof_nonce: bool,
     /// The life of keys.
     pub(crate) keys: Keys,
     /// How the keys of applications are fetched.
@@ -280,6 +282,7 @@ impl Values {
                 assertion_lifetime: whole("tokens.assertion_lifetime")?,
                 max_access_token_bytes: size("tokens.max_access_token_bytes")?,
             },
+            require_proof_nonce: text("dpop.require_nonce")? == "true",
             keys: Keys {
                 rotation_days: whole("keys.rotation_days")?,
                 key_encryption_key_file: self.text("keys.key_encryption_key_file").map(PathBuf::from),
@@ -389,6 +392,8 @@ fn check(kind: Kind, text: &str) -> Result<(), String> {
             networks(text).map(drop).map_err(|(word, why)| format!("has {word:?}, which {why}"))
         }
         Kind::Endpoint => check_endpoint(text),
+        Kind::Boolean if matches!(text, "true" | "false") => Ok(()),
+        Kind::Boolean => Err("must be true or false".to_owned()),
         Kind::OneOf(words) if words.contains(&text) => Ok(()),
         Kind::OneOf(words) => Err(format!("must be one of: {}", words.join(", "))),
     }
@@ -429,7 +434,7 @@ mod tests {
     fn the_defaults_are_a_configuration() {
         let config = Values::defaults().config().unwrap();
         assert_eq!(config.listeners.plain, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
-        assert!(config.certificates.is_none());
+        assert!(config.certificates.is_none() && !config.require_proof_nonce);
         assert_eq!((config.tokens.lifetime, config.tokens.max_access_token_bytes), (3600, 7000));
         assert_eq!((config.limits.connections, config.limits.drain_seconds), (10_000, 30));
         let budget = (config.limits.token_marks_per_application, config.limits.revocations_per_minute);

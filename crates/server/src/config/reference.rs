@@ -41,6 +41,8 @@ pub(crate) enum Kind {
         /// The most.
         max: u64,
     },
+    /// `true` or `false`.
+    Boolean,
     /// A filter of the log.
     Filter,
     /// Addresses and networks, separated by spaces.
@@ -84,6 +86,7 @@ pub(crate) const TABLES: &[Table] = &[
                 # Whoever reaches it can claim to be any application with a certificate: only the proxy may.",
     },
     Table { name: "tokens", about: "What tokens may be." },
+    Table { name: "dpop", about: "Proofs of possession (RFC 9449) at the token endpoints." },
     Table { name: "keys", about: "The life of signing keys, and what they are sealed under." },
     Table { name: "application_keys", about: "How the keys are fetched that applications publish." },
     Table { name: "journal", about: "The record of every issue, refusal and change." },
@@ -219,6 +222,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole { min: 1_024, max: 15_000 },
         default: Default::Toml("7000"),
         about: "Longest access token. It travels in a header, and many servers stop reading headers at 8 kB.",
+    },
+    Setting {
+        path: "dpop.require_nonce",
+        kind: Kind::Boolean,
+        default: Default::Toml("false"),
+        about: "Whether each proof must hold a nonce of this server's. A caller's first proof is then answered with\n\
+                use_dpop_nonce and a nonce, and made again. Without it a proof can be made up to a minute ahead of its\n\
+                use by whoever has the key for a moment.",
     },
     Setting {
         path: "keys.rotation_days",

@@ -40,7 +40,7 @@ fn push_setting(text: &mut String, setting: &Setting, key: &str) {
     let _ = match setting.default {
         Default::Toml(value) => writeln!(text, "{key} = {value}"),
         Default::Absent(example) => match setting.kind {
-            Kind::Whole { .. } => writeln!(text, "#{key} = {example}"),
+            Kind::Whole { .. } | Kind::Boolean => writeln!(text, "#{key} = {example}"),
             _ => writeln!(text, "#{key} = \"{example}\""),
         },
     };

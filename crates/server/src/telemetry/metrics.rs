@@ -33,6 +33,9 @@ use prometheus_client::registry::Registry;
 use super::own_process::OwnProcess;
 use crate::wiring::ThisEngine;
 
+/// The door of applications' own tokens, as exports of the journal name it too.
+const OWN_TOKEN: &str = "client_credentials";
+
 /// Everything that is counted.
 pub(crate) struct Exposition {
     pub(crate) engine: Arc<ThisEngine>,
@@ -81,7 +84,9 @@ impl Collector for Exposition {
 impl Exposition {
     fn decisions(&self, families: &mut Families<'_>) -> fmt::Result {
         let counts = self.engine.counts();
-        families.count("procura_tokens_issued", "Contact tokens issued.", counts.issued())?;
+        let doors = counts.issued().map(|(door, count)| (door.name(), count));
+        let doors = doors.chain([(OWN_TOKEN, counts.own_issued())]);
+        families.counts("procura_tokens_issued", "Access tokens issued, by door.", "door", doors)?;
         let causes = RefusalCause::ALL.iter().map(|cause| (cause.name(), counts.refused(*cause)));
         families.counts("procura_refusals", "Authenticated requests refused, by cause.", "cause", causes)?;
         let kinds = FailedProof::ALL.iter().map(|kind| (kind.name(), counts.failed_proofs(*kind)));
@@ -100,6 +105,18 @@ impl Exposition {
             "Assertions that proved nothing, by fault.",
             "fault",
             faults,
+        )?;
+        let faults = self.engine.refused_proofs().map(|(fault, count)| (fault.name(), count));
+        families.counts(
+            "procura_proofs_refused",
+            "Proofs of possession that proved nothing at the token endpoints, by fault.",
+            "fault",
+            faults,
+        )?;
+        families.gauge(
+            "procura_proofs_remembered",
+            "Used proofs of possession that are remembered.",
+            self.engine.remembered_proofs() as u64,
         )
     }
 

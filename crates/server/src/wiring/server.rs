@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use procura_engine::application_auth::possession::PossessionSettings;
 use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
 use procura_http::callers::TrustedProxies;
@@ -114,7 +115,10 @@ impl Bound {
         let keys = live_keys(&installation)?;
         let changed = Arc::new(Notify::new());
         let (directory, following) = follow(&installation, &keys, &changed)?;
-        let engine = Arc::new(engine(&installation, directory.clone(), journal, keys, &issuer).await?);
+        let engine = Arc::new(
+            engine(&installation, directory.clone(), (journal, keys), (&issuer, mutual_tls.as_deref()))
+                .await?,
+        );
         journal::remember_used_assertions(&engine, &installation.data).await?;
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
@@ -338,9 +342,8 @@ fn follow(
 async fn engine(
     installation: &Installation,
     directory: LiveDirectory,
-    journal: DiskJournal,
-    keys: Arc<LiveKeys>,
-    issuer: &str,
+    (journal, keys): (DiskJournal, Arc<LiveKeys>),
+    (issuer, mutual_tls): (&str, Option<&str>),
 ) -> Result<ThisEngine, Failure> {
     let key = installation.keeper().unknown_input_key(&SystemRandom).await;
     let limits = &installation.config.limits;
@@ -363,7 +366,12 @@ async fn engine(
     let ambient = (installation.clock.clone() as Arc<dyn procura_store::Clock>, Arc::new(SystemRandom) as _);
     let store = ServingDirectory::new(directory, installation.store.clone());
     let fetcher = HttpsKeys::new(&installation.config.application_keys)?;
-    Ok(Engine::new(store, journal, keys, ambient, settings).with_key_fetcher(Arc::new(fetcher)))
+    let possession = PossessionSettings {
+        demands_nonces: installation.config.require_proof_nonce,
+        aliases: mutual_tls.map(|url| url.trim_end_matches('/').into()).into_iter().collect(),
+    };
+    let engine = Engine::new(store, journal, keys, ambient, settings);
+    Ok(engine.with_key_fetcher(Arc::new(fetcher)).with_possession(possession))
 }
 
 async fn record_start(engine: &ThisEngine, installation: &Installation, version: Version) -> Outcome {

@@ -227,6 +227,71 @@ fn what_can_not_be_in_a_registration_is_refused_with_what_to_change() {
 }
 
 #[test]
+fn the_profile_refuses_what_contradicts_it_and_says_what_to_change() {
+    let world = World::new();
+    let fapi2 = "application|add|app_two|--profile|fapi2";
+    let told = world.refused(fapi2, 1);
+    assert!(told.contains("takes no secrets") && told.contains("self_signed_tls_client_auth"), "{told}");
+    let signed = format!("{fapi2}|--auth-methods|private_key_jwt");
+    let told = world.refused(&signed, 1);
+    assert!(told.contains("set dpop_bound_access_tokens to true"), "{told}");
+    let bound = format!("{signed}|--dpop-bound-access-tokens|true");
+    for (flags, told) in [
+        ("--id-token-alg|RS256", "forbids RS256: set id_token_alg"),
+        ("--assertion-alg|RS256", "forbids RS256: set assertion_alg"),
+        ("--assertion-audience|endpoint", "set assertion_audience to issuer"),
+    ] {
+        let stderr = world.refused(&format!("{bound}|{flags}"), 1);
+        assert!(stderr.contains(told), "{flags}: {told:?} is not in {stderr:?}");
+    }
+    world.done(&bound);
+    let shown = world.done("application|show|app_two");
+    assert_eq!((&shown["profile"], &shown["dpop_bound_access_tokens"]), (&"fapi2".into(), &"true".into()));
+    let told = world.refused("application|secret|add|app_two", 1);
+    assert!(told.contains("takes no secrets") && told.contains("application key add"), "{told}");
+    let certificate = "application|update|app_two|--dpop-bound-access-tokens|false|--certificate|required";
+    world.done(&format!("{certificate}|--certificate-san-dns|erp.example"));
+    let told = world.refused("application|update|app_two|--certificate|ignored", 1);
+    assert!(told.contains("needs bound tokens"), "{told}");
+}
+
+#[test]
+fn who_has_a_secret_gives_it_up_before_the_profile() {
+    let world = World::new();
+    let secret = world.done("application|secret|add|app_one");
+    let id = secret["secret_id"].as_str().unwrap();
+    let profile = "application|update|app_one|--profile|fapi2|--auth-methods|private_key_jwt\
+                   |--dpop-bound-access-tokens|true";
+    let told = world.refused(profile, 1);
+    assert!(told.contains(&format!("secret {id} is live: `procura application secret retire`")), "{told}");
+    world.done(&format!("application|secret|retire|app_one|{id}"));
+    world.done(profile);
+    assert_eq!(world.done("application|show|app_one")["profile"], "fapi2");
+}
+
+#[test]
+fn registrations_of_the_profile_are_imported_and_bad_ones_are_named_by_line() {
+    let world = World::new();
+    let good = world.write(
+        "good.csv",
+        "application_id,profile,auth_methods,dpop_bound_access_tokens,certificate_san_dns\n\
+         app_a,fapi2,private_key_jwt,true,\n\
+         app_b,fapi2,tls_client_auth,false,erp.example\n",
+    );
+    assert_eq!(world.done(&format!("application|import|{good}"))["added"], 2);
+    let bad = world.write(
+        "bad.jsonl",
+        "{\"application_id\":\"app_c\",\"profile\":\"fapi2\"}\n\
+         {\"application_id\":\"app_a\",\"dpop_bound_access_tokens\":\"false\"}\n\
+         {\"application_id\":\"app_b\",\"certificate_bound_tokens\":\"false\"}\n",
+    );
+    let ran = world.folder.run(&format!("application|import|{bad}")).ends_with(1);
+    for line in 1..=3 {
+        assert!(ran.stderr.contains(&format!("line {line}: profile fapi2")), "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn registrations_are_imported_and_bad_ones_are_named_by_line() {
     let world = World::new();
     let good = world.write(

@@ -68,11 +68,23 @@ fn what_happens_is_counted_and_the_counts_name_nobody() {
     folder.done("trust add CLI1 app_one --contacts * --ceiling all --reason agreed");
     let secret = folder.done("application secret add app_one --json").json();
     let secret = secret["secret"].as_str().unwrap();
+    folder.done("application add app_two --dpop-bound-access-tokens true");
+    let key_bound = folder.done("application secret add app_two --json").json();
+    let key_bound = key_bound["secret"].as_str().unwrap();
     let server = start(&folder);
     let headers = |secret: &str| {
         let pair = STANDARD.encode(format!("app_one:{secret}"));
         format!("authorization: Basic {pair}\r\ncontent-length: 0\r\n")
     };
+    for (id, secret, proof, status) in
+        [("app_one", secret, "", "200"), ("app_two", key_bound, "dpop: hunter2\r\n", "400")]
+    {
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let head =
+            format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {}", form.len());
+        let answer = server.ask("POST /token", &format!("{head}\r\n{proof}\r\n{form}"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{id}: {answer}");
+    }
     for (path, secret, status) in [
         ("/token/CON1", secret, "200"),
         ("/token/CON2", secret, "400"),
@@ -88,7 +100,13 @@ fn what_happens_is_counted_and_the_counts_name_nobody() {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
     for (series, expected) in [
-        ("procura_tokens_issued_total", 1.0),
+        ("procura_tokens_issued_total{door=\"contact_token\"}", 1.0),
+        ("procura_tokens_issued_total{door=\"client_credentials\"}", 1.0),
+        ("procura_tokens_issued_total{door=\"jwt_bearer\"}", 0.0),
+        ("procura_refusals_total{cause=\"dpop_proof\"}", 1.0),
+        ("procura_proofs_refused_total{fault=\"malformed\"}", 1.0),
+        ("procura_proofs_refused_total{fault=\"replayed\"}", 0.0),
+        ("procura_proofs_remembered", 0.0),
         ("procura_refusals_total{cause=\"unknown_contact\"}", 1.0),
         ("procura_refusals_total{cause=\"no_mandate\"}", 0.0),
         ("procura_failed_proofs_total{kind=\"wrong\"}", 2.0),
@@ -100,7 +118,7 @@ fn what_happens_is_counted_and_the_counts_name_nobody() {
         ("procura_requests_total{route=\"other\",status=\"404\"}", 1.0),
         ("procura_request_duration_seconds_count{route=\"/token/{contact_id}\"}", 5.0),
         ("procura_request_duration_seconds_bucket{le=\"+Inf\",route=\"/token/{contact_id}\"}", 5.0),
-        ("procura_connections_accepted_total", 6.0),
+        ("procura_connections_accepted_total", 8.0),
         ("procura_tls_handshakes_total{outcome=\"full\"}", 0.0),
         ("procura_ready", 1.0),
         ("procura_credentials_expiring{kind=\"secret\"}", 0.0),
@@ -110,7 +128,7 @@ fn what_happens_is_counted_and_the_counts_name_nobody() {
     assert!(value(&metrics, "procura_journal_sync_seconds_count") >= 2.0, "{metrics}");
     assert!(value(&metrics, "process_resident_memory_bytes") > 1e6, "{metrics}");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
-    for never in ["app_one", "CON1", "CON2", "CLI1", "127.0.0.1", "hunter2"] {
+    for never in ["app_one", "app_two", "CON1", "CON2", "CLI1", "127.0.0.1", "hunter2"] {
         assert!(!metrics.contains(never), "{never} in {metrics}");
     }
     assert_eq!(ask(&server, "GET /token/CON1").0.split(' ').nth(1), Some("404"));

@@ -11,14 +11,16 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use procura_jose::Algorithm;
+use procura_testkit::dpop::{Proof, ProofKey};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Folder, Ran, Server, procura, ran};
+use crate::support::{Folder, Ran, Server, member, now, procura, ran};
 
 /// A caller that trusts the first certificate of a file, with the certificate and key of others if they are named.
 fn caller(ca: &Path, own: Option<(&Path, &Path)>) -> Arc<ClientConfig> {
@@ -242,6 +244,86 @@ fn every_listener_that_is_configured_serves_and_is_told() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(server.stop("TERM"), (Some(0), String::new()));
     assert!(!socket.exists());
+}
+
+/// An application that proves itself by a secret, and whose tokens are bound to a key; its form for its own token.
+fn bound_to_a_key(operator: &Operator) -> String {
+    operator
+        .data
+        .done("application add app_one --auth-methods client_secret_post --dpop-bound-access-tokens true");
+    let secret = operator.data.done("application secret add app_one --json").json();
+    let secret = secret["secret"].as_str().unwrap();
+    format!("grant_type=client_credentials&client_id=app_one&client_secret={secret}")
+}
+
+/// A request with a proof that is made now.
+fn proved(proof: &Proof<'_>, credentials: &str) -> String {
+    format!("DPoP: {}\r\n{}", proof.clone().claim("iat", now()).sign(), form(credentials))
+}
+
+#[test]
+fn a_proof_is_taken_under_the_url_of_each_listener_with_tls_and_under_no_other() {
+    let operator = Operator::new(&format!(
+        "[tls]\nlisten = \"127.0.0.1:0\"\n{PAIR}[mutual_tls]\nlisten = \"127.0.0.1:0\"\n"
+    ));
+    let credentials = bound_to_a_key(&operator);
+    let server = operator.start();
+    let caller = caller(&operator.path("c.pem"), None);
+    let key = ProofKey::new(Algorithm::Es256);
+    let asked = |table: &str, htu: &str| {
+        let proof = key.for_request("POST", &format!("{htu}/token"));
+        ask(&caller, at(&server, table), "POST /token", &proved(&proof, &credentials)).unwrap()
+    };
+    for table in ["tls", "mutual_tls"] {
+        for named in ["tls", "mutual_tls"] {
+            let answer = asked(table, at(&server, named));
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{table}, {named}: {answer}");
+            assert_eq!(body(&answer)["token_type"], "DPoP");
+            assert!(!answer.contains("dpop-nonce"), "none is demanded: {answer}");
+        }
+        for other in ["https://token.example", at(&server, "server"), "https://127.0.0.1"] {
+            let answer = asked(table, other);
+            assert_eq!(body(&answer)["error"], "invalid_dpop_proof", "{table}, {other}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn where_nonces_are_required_a_proof_without_one_is_answered_with_one() {
+    let operator =
+        Operator::new(&format!("[tls]\nlisten = \"127.0.0.1:0\"\n{PAIR}[dpop]\nrequire_nonce = true\n"));
+    let credentials = bound_to_a_key(&operator);
+    let server = operator.start();
+    let caller = caller(&operator.path("c.pem"), None);
+    let key = ProofKey::new(Algorithm::Ps256);
+    let asked = |nonce: Value| {
+        let proof =
+            key.for_request("POST", &format!("{}/token", server.text("issuer"))).claim("nonce", nonce);
+        ask(&caller, server.text("base_url"), "POST /token", &proved(&proof, &credentials)).unwrap()
+    };
+    for wrong in [Value::Null, json!("AAAAAAAAAAAAAAAAAAAAAA")] {
+        let answer = asked(wrong);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert_eq!(body(&answer)["error"], "use_dpop_nonce");
+        let answer = asked(json!(member(&answer, "dpop-nonce")));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        // The next one can hold it at once.
+        assert!(!member(&answer, "dpop-nonce").is_empty());
+    }
+}
+
+#[test]
+fn every_answer_says_when_it_was_made() {
+    let operator = Operator::new(&format!("[tls]\nlisten = \"127.0.0.1:0\"\n{PAIR}"));
+    let server = operator.start();
+    let caller = caller(&operator.path("c.pem"), None);
+    for (request, status) in
+        [("GET /ping", 200), ("GET /clients", 401), ("GET /contacts?client_id=c", 401), ("POST /token", 400)]
+    {
+        let answer = ask(&caller, server.text("base_url"), request, "content-length: 0\r\n\r\n").unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        assert!(member(&answer, "date").ends_with(" GMT"), "{request}: {answer}");
+    }
 }
 
 #[test]

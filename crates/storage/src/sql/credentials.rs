@@ -1,6 +1,7 @@
 //! Secrets, certificates and keys of applications and resources.
 
 use procura_jose::Jwk;
+use procura_protocol::application_auth::Profile;
 use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_store::administration::{
     AddCredential, CredentialRecord, CredentialToRetire, CredentialValue, NewCredential, RetireCredential,
@@ -27,10 +28,18 @@ pub(crate) fn add(
 ) -> Result<AddCredential, StoreError> {
     let kind = new.value.kind();
     let Some(number) = owner_number(writing.sql, owner, kind)? else { return Ok(AddCredential::NotFound) };
-    if kind == CredentialKind::Key
-        && get(writing.sql, owner)?.is_some_and(|application| application.get("jwks_uri").is_some())
+    if owner.entity() == Entity::Application
+        && let Some(application) = get(writing.sql, owner)?
     {
-        return Ok(AddCredential::HasJwksUri);
+        match kind {
+            CredentialKind::Key if application.get("jwks_uri").is_some() => {
+                return Ok(AddCredential::HasJwksUri);
+            }
+            CredentialKind::Secret if takes_no_secrets(&application) => {
+                return Ok(AddCredential::ProfileForbids);
+            }
+            CredentialKind::Secret | CredentialKind::Certificate | CredentialKind::Key => {}
+        }
     }
     let owner = Owner { entity: owner.entity(), number };
     let live = live(writing, owner, kind)?;
@@ -56,6 +65,11 @@ pub(crate) fn replace(
 ) -> Result<AddCredential, StoreError> {
     let kind = CredentialKind::Secret;
     let Some(number) = owner_number(writing.sql, owner, kind)? else { return Ok(AddCredential::NotFound) };
+    if owner.entity() == Entity::Application
+        && get(writing.sql, owner)?.is_some_and(|application| takes_no_secrets(&application))
+    {
+        return Ok(AddCredential::ProfileForbids);
+    }
     let owner = Owner { entity: owner.entity(), number };
     let [entity, owner_no] = owner.values();
     if writing.sql.execute(credential::DELETE_KIND, &[entity, owner_no, code(kind)])? > 0 {
@@ -121,13 +135,19 @@ pub(crate) fn count_expiring(sql: &mut dyn Sql, before: UnixSeconds) -> Result<u
     u64::try_from(count).map_err(|_| StoreError::Damaged("a count is negative"))
 }
 
-/// A key that stands in the registration and is live, if one does.
-pub(crate) fn live_key(
+/// A credential of that kind which is live, if there is one.
+pub(crate) fn live_credential(
     writing: &mut Writing<'_>,
-    application: &Stored,
+    owner: &Stored,
+    kind: CredentialKind,
 ) -> Result<Option<CredentialNo>, StoreError> {
-    let owner = Owner { entity: application.entity, number: application.numbers.number };
-    Ok(live(writing, owner, CredentialKind::Key)?.first().map(|(no, _)| *no))
+    let owner = Owner { entity: owner.entity, number: owner.numbers.number };
+    Ok(live(writing, owner, kind)?.first().map(|(no, _)| *no))
+}
+
+/// Whether this is an application whose profile takes no secrets.
+pub(crate) fn takes_no_secrets(owner: &Stored) -> bool {
+    owner.entity == Entity::Application && owner.get("profile") == Some(Profile::Fapi2.name())
 }
 
 /// Deletes all of an owner that is removed.

@@ -3,9 +3,10 @@
 use procura_store::administration::{Add, Put, Refusal, StoreError, Update};
 use procura_store::change::{Action, Entity};
 use procura_store::changes::ChangeIfUnchanged;
+use procura_store::credential::CredentialKind;
 use procura_store::fields::{self, Key, Row};
 
-use super::credentials::live_key;
+use super::credentials::{live_credential, takes_no_secrets};
 use super::marks::mark_if_smaller;
 use super::shape::{self, Numbers, Part, Stored, encode, is_pair, number_of, pack};
 use super::text::{application, resource};
@@ -152,9 +153,16 @@ fn put_if(writing: &mut Writing<'_>, row: &Row, wanted: Wanted) -> Result<Outcom
     }
     if before.is_some()
         && after.get("jwks_uri").is_some()
-        && let Some(no) = live_key(writing, &after)?
+        && let Some(no) = live_credential(writing, &after, CredentialKind::Key)?
     {
         let refusal = Refusal::HasKeys { no };
+        return Ok(Outcome::Refused(refusal));
+    }
+    if before.is_some()
+        && takes_no_secrets(&after)
+        && let Some(no) = live_credential(writing, &after, CredentialKind::Secret)?
+    {
+        let refusal = Refusal::HasSecrets { no };
         return Ok(Outcome::Refused(refusal));
     }
     match before {

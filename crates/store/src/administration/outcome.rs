@@ -95,6 +95,8 @@ pub enum AddCredential {
     },
     /// The keys of the application are published at its `jwks_uri`: one source only.
     HasJwksUri,
+    /// The profile of the application takes no secrets.
+    ProfileForbids,
     /// There is no such application or resource.
     NotFound,
 }
@@ -148,6 +150,15 @@ pub enum Refusal {
          key {no} first"
     )]
     HasKeys {
+        /// One of them.
+        no: CredentialNo,
+    },
+    /// The application is to have a profile that takes no secrets, and has one. Nothing retires it by the way:
+    /// somebody may still use it.
+    #[error(
+        "profile fapi2 takes no secrets, and secret {no} is live: `procura application secret retire` ends it"
+    )]
+    HasSecrets {
         /// One of them.
         no: CredentialNo,
     },

@@ -197,6 +197,35 @@ pub async fn keys_have_one_source(harness: &impl Harness) {
     number(add(&directory, credential(CredentialKind::Key, 2)).await);
 }
 
+pub async fn a_profile_without_secrets_is_given_none_and_comes_after_the_last(harness: &impl Harness) {
+    let directory = harness.open();
+    small_world(&directory).await;
+    let profile = [
+        ("application_id", "app_1"),
+        ("profile", "fapi2"),
+        ("auth_methods", "private_key_jwt"),
+        ("dpop_bound_access_tokens", "true"),
+    ];
+    let end = NOW.seconds().plus(60);
+    let ending = NewCredential { expires_at: Some(end), ..credential(CredentialKind::Secret, 1) };
+    let no = number(add(&directory, ending).await);
+    assert_eq!(
+        put(&directory, Entity::Application, &profile).await,
+        Put::Refused(Refusal::HasSecrets { no })
+    );
+    // One that has expired lets nobody in.
+    let row = crate::fields::Row::read(Entity::Application, profile).unwrap();
+    assert_eq!(directory.put(later(60), row).await.unwrap(), Put::Updated);
+    assert_eq!(add(&directory, credential(CredentialKind::Secret, 2)).await, AddCredential::ProfileForbids);
+    let replaced = directory.replace_secrets(context(), application(), SecretHash([3; 32])).await.unwrap();
+    assert_eq!(replaced, AddCredential::ProfileForbids);
+    number(add(&directory, credential(CredentialKind::Key, 2)).await);
+    number(add(&directory, credential(CredentialKind::Certificate, 2)).await);
+    let back = [("application_id", "app_1"), ("profile", "standard")];
+    assert_eq!(put(&directory, Entity::Application, &back).await, Put::Updated);
+    number(add(&directory, credential(CredentialKind::Secret, 2)).await);
+}
+
 pub async fn only_applications_have_certificates_and_keys(harness: &impl Harness) {
     let directory = harness.open();
     small_world(&directory).await;

@@ -4,10 +4,11 @@ use procura_protocol::ids::ResourceId;
 
 use super::{Harness, context, everything, get, key, put, row, small_world};
 use crate::administration::{
-    Add, Administration, BuiltIn, ChangeContext, Disable, ListQuery, Put, Refusal, Remove, Update,
+    Add, Administration, BuiltIn, ChangeContext, Disable, Import, Line, ListQuery, Put, Refusal, Remove,
+    Update,
 };
 use crate::change::Entity;
-use crate::fields::{self, Invalid};
+use crate::fields::{self, Invalid, ProfileConflict};
 
 pub async fn what_was_put_is_there_whole(harness: &impl Harness) {
     let directory = harness.open();
@@ -143,6 +144,43 @@ pub async fn an_application_says_how_it_proves_itself_and_a_secret_is_the_rule(h
     let bare = [("application_id", "app_2"), ("auth_methods", "tls_client_auth")];
     let refused = put(&directory, Entity::Application, &bare).await;
     assert_eq!(refused, Put::Refused(Refusal::Invalid(Invalid::NoCertificateSubject)));
+}
+
+pub async fn what_contradicts_the_profile_is_refused_by_every_verb(harness: &impl Harness) {
+    let directory = harness.open();
+    small_world(&directory).await;
+    let good = [
+        ("application_id", "app_2"),
+        ("profile", "fapi2"),
+        ("auth_methods", "private_key_jwt"),
+        ("dpop_bound_access_tokens", "true"),
+    ];
+    let refused = |conflict| Refusal::Invalid(Invalid::Profile(conflict));
+    for (field, value, conflict) in [
+        ("auth_methods", "client_secret_basic private_key_jwt", ProfileConflict::Secrets),
+        ("dpop_bound_access_tokens", "false", ProfileConflict::Unbound),
+        ("id_token_alg", "RS256", ProfileConflict::Algorithm { field: "id_token_alg" }),
+        ("assertion_alg", "RS256", ProfileConflict::Algorithm { field: "assertion_alg" }),
+        ("assertion_audience", "endpoint", ProfileConflict::Audience),
+    ] {
+        let mut pairs: Vec<_> = good.into_iter().filter(|(name, _)| *name != field).collect();
+        pairs.push((field, value));
+        let whole = row(Entity::Application, &pairs);
+        let added = directory.add(context(), whole.clone()).await.unwrap();
+        assert_eq!(added, Add::Refused(refused(conflict)), "{field}");
+        assert_eq!(directory.put(context(), whole.clone()).await.unwrap(), Put::Refused(refused(conflict)));
+        let what = Import { entity: Entity::Application, dry_run: false };
+        let lines = vec![Line { number: 1, row: Ok(whole) }].into_iter();
+        let report = directory.import(context(), what, lines, drop).await.unwrap();
+        assert!(!report.committed, "{field}");
+        assert_eq!(report.bad[0].refusal, refused(conflict));
+        // One that has it is not led away from it piece by piece.
+        put(&directory, Entity::Application, &good).await;
+        let piece = row(Entity::Application, &[("application_id", "app_2"), (field, value)]);
+        let updated = directory.update(context(), piece).await.unwrap();
+        assert_eq!(updated, Update::Refused(refused(conflict)), "{field}");
+        directory.remove(context(), key(Entity::Application, &["app_2"])).await.unwrap();
+    }
 }
 
 pub async fn adding_twice_says_that_it_exists(harness: &impl Harness) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use procura_protocol::application_auth::{AuthMethod, AuthMethods};
 
-use super::{Invalid, Problem, position};
+use super::{Invalid, Problem, position, profile};
 use crate::change::Entity;
 
 /// Bytes of a distinguished name, a URI of a certificate, and of the URL of a set of keys.
@@ -24,21 +24,22 @@ pub const CERTIFICATE_SUBJECTS: &[&str] = &[
     "certificate_san_email",
 ];
 
-/// What the values of an application must be together. Whether its keys stand in the registration is not
-/// among them: the store knows.
+/// What the values of an application must be together. Whether its keys stand in the registration, and whether
+/// it has secrets, is not among them: the store knows.
 pub(super) fn check_application(entity: Entity, values: &[Option<String>]) -> Result<(), Invalid> {
     if entity != Entity::Application {
         return Ok(());
     }
-    let value = |name| position(entity, name).and_then(|at| values.get(at)?.as_deref());
+    let value = |name: &str| position(entity, name).and_then(|at| values.get(at)?.as_deref());
     let subjects = CERTIFICATE_SUBJECTS.iter().filter(|name| value(name).is_some()).count();
     let methods = value("auth_methods").and_then(|text| AuthMethods::parse(text).ok());
     let by_authority = methods.is_some_and(|methods| methods.contains(AuthMethod::TlsClientAuth));
     match subjects {
-        0 if by_authority => Err(Invalid::NoCertificateSubject),
-        0 | 1 => Ok(()),
-        _ => Err(Invalid::CertificateSubjects),
+        0 if by_authority => return Err(Invalid::NoCertificateSubject),
+        0 | 1 => {}
+        _ => return Err(Invalid::CertificateSubjects),
     }
+    profile::check(value).map_err(Invalid::Profile)
 }
 
 /// A distinguished name as RFC 4514 section 3 writes it. Only its form is looked at.

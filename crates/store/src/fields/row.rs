@@ -5,6 +5,7 @@ use std::fmt;
 use procura_protocol::time::UnixSeconds;
 use thiserror::Error;
 
+use super::profile::ProfileConflict;
 use super::registration::{CERTIFICATE_SUBJECTS, check_application};
 use super::{Field, Kind, Presence, Problem, of, position};
 use crate::change::Entity;
@@ -74,7 +75,7 @@ impl Row {
 
     /// All values of the record once this row is applied to `before`, or to nothing, in the order of
     /// [`of`]. Fails when something that a new record needs is missing, when its window is empty, or when an
-    /// application does not say which certificate proves it.
+    /// application does not say which certificate proves it, or contradicts its profile.
     pub fn applied_to(&self, before: Option<&[Option<String>]>) -> Result<Vec<Option<String>>, Invalid> {
         let fields = of(self.entity);
         let mut values = match before {
@@ -276,6 +277,9 @@ pub enum Invalid {
     /// More than one thing says it.
     #[error("keep one of {}, and clear the others", CERTIFICATE_SUBJECTS.join(", "))]
     CertificateSubjects,
+    /// The values contradict the profile that the application has, or is to have.
+    #[error(transparent)]
+    Profile(ProfileConflict),
 }
 
 impl Invalid {

@@ -232,7 +232,7 @@ impl Told {
         let parts = [&self.application_id, &self.contact_id, &self.cause, &self.actor, &self.reference];
         let parts: Vec<&str> = parts.into_iter().flatten().chain(key).map(String::as_str).collect();
         let clients = self.clients.iter().flatten().map(|id| id.as_deref().unwrap_or("(erased)"));
-        let all: Vec<&str> = parts.into_iter().chain(clients).collect();
+        let all: Vec<&str> = self.door.into_iter().chain(parts).chain(clients).collect();
         output::plain(&format!("{:>8}  {}  {:8}  {}", self.seq, self.at, self.kind, all.join("  ")))
     }
 

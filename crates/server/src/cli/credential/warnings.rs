@@ -2,7 +2,7 @@
 //! `update`, which do what they were told all the same.
 
 use procura_protocol::algorithm::Algorithm;
-use procura_protocol::application_auth::{AuthMethod, AuthMethods};
+use procura_protocol::application_auth::{AuthMethod, AuthMethods, Profile};
 use procura_protocol::time::UnixSeconds;
 use procura_store::administration::{CredentialRecord, Shown};
 use procura_store::credential::{CredentialKind, WARNED_AHEAD};
@@ -59,17 +59,19 @@ fn of_registration(row: &Row, credentials: &[CredentialRecord], now: UnixSeconds
             "private_key_jwt proves nothing yet: `application key add` registers a key, --jwks-uri says where they are",
         );
     }
+    let profile = Profile::ALL.iter().find(|one| value("profile") == Some(one.name()));
+    let profile = profile.copied().unwrap_or(Profile::Standard);
     let only = value("assertion_alg").and_then(|name| name.parse::<Algorithm>().ok());
     for credential in live() {
         let Shown::Key(jwk) = &credential.shown else { continue };
         let Ok(jwk) = serde_json::from_str::<procura_jose::Jwk>(jwk) else { continue };
         let fits = only.map_or(jwk.algorithm() != Algorithm::Rs256, |only| only == jwk.algorithm());
-        if !fits {
+        let (no, algorithm) = (credential.no, jwk.algorithm());
+        if !profile.takes_algorithm(algorithm) {
+            say(&format!("key {no} is for {algorithm}, which profile {profile} forbids: register another"));
+        } else if !fits {
             say(&format!(
-                "key {} is for {}, which assertions may not use: say --assertion-alg {}",
-                credential.no,
-                jwk.algorithm(),
-                jwk.algorithm()
+                "key {no} is for {algorithm}, which assertions may not use: say --assertion-alg {algorithm}"
             ));
         }
     }
@@ -132,5 +134,9 @@ mod tests {
         assert_eq!(count(&[signed], &[key(RSA)]), 1);
         assert_eq!(count(&[signed, ("assertion_alg", RSA)], &[key(RSA)]), 0);
         assert_eq!(count(&[signed, ("assertion_alg", RSA)], &[key("PS256")]), 1);
+        let profile = [signed, ("profile", "fapi2"), ("dpop_bound_access_tokens", "true")];
+        assert_eq!(count(&profile, &[key("PS256")]), 0);
+        let told = of(&application(&profile), &[key(RSA)], NOW).join("\n");
+        assert_eq!(told, "key 7 is for RS256, which profile fapi2 forbids: register another");
     }
 }

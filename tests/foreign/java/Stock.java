@@ -38,6 +38,7 @@ import com.nimbusds.oauth2.sdk.token.BearerAccessToken;
 import com.nimbusds.oauth2.sdk.token.TokenTypeURI;
 import com.nimbusds.oauth2.sdk.token.TypelessAccessToken;
 import com.nimbusds.oauth2.sdk.tokenexchange.TokenExchangeGrant;
+import com.nimbusds.openid.connect.sdk.Nonce;
 import com.nimbusds.openid.connect.sdk.OIDCTokenResponse;
 import com.nimbusds.openid.connect.sdk.OIDCTokenResponseParser;
 import com.nimbusds.openid.connect.sdk.validators.IDTokenValidator;
@@ -111,13 +112,26 @@ final class Stock {
             return new PrivateKeyJWT(id, URI.create(server.getIssuer().getValue()), JWSAlgorithm.ES256, key, null, null);
         }
 
+        /** Once more where the server asks for a nonce, as it does when it has just started. */
         TokenResponse ask(AuthorizationGrant grant, Scope scope, URI resource) throws Exception {
+            var answer = once(grant, scope, resource, null);
+            var told = OIDCTokenResponseParser.parse(answer);
+            if (told.indicatesSuccess() || !isFor(told, "use_dpop_nonce")) return told;
+            return OIDCTokenResponseParser.parse(once(grant, scope, resource, answer.getDPoPNonce()));
+        }
+
+        /** One request. What proves the application in it, and its proof, are good for it alone. */
+        HTTPResponse once(AuthorizationGrant grant, Scope scope, URI resource, Nonce nonce) throws Exception {
             var aliases = proofs == null ? server.getReadOnlyMtlsEndpointAliases() : null;
             var endpoint = (aliases == null ? server : aliases).getTokenEndpointURI();
             var asked = new TokenRequest.Builder(endpoint, authentication(), grant).scope(scope);
             var request = (resource == null ? asked : asked.resource(resource)).build().toHTTPRequest();
-            if (proofs != null) request.setDPoP(proofs.createDPoPJWT("POST", endpoint));
-            return OIDCTokenResponseParser.parse(sent(request, tls));
+            if (proofs != null) request.setDPoP(proofs.createDPoPJWT("POST", endpoint, nonce));
+            return sent(request, tls);
+        }
+
+        static boolean isFor(TokenResponse told, String error) {
+            return error.equals(told.toErrorResponse().getErrorObject().getCode());
         }
     }
     // endregion nimbus_partner
@@ -152,6 +166,11 @@ final class Stock {
         refused(other, 400, "invalid_scope", "a permission that there is not");
 
         own(partner, "jkt");
+        var waiting = partner.bearer(partner.grant(contact));
+        var stale = partner.once(waiting, null, resource, new Nonce("stale"));
+        check(Partner.isFor(OIDCTokenResponseParser.parse(stale), "use_dpop_nonce"), "a nonce is asked for");
+        var fresh = OIDCTokenResponseParser.parse(partner.once(waiting, null, resource, stale.getDPoPNonce()));
+        bound(forContact(fresh, partner, contact, resource), "jkt");
         atApi(token, proofs, URI.create(api + "/payments"));
     }
 

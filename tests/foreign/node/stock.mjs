@@ -102,6 +102,11 @@ async function byKey(demo, api) {
   );
   equal(narrowed.scope, "openid can_trade", "scope of a narrowed token");
 
+  // The library itself asks again with the nonce of the answer.
+  const late = client.getDPoPHandle(config, keys, staleAtFirst());
+  const anew = await tokenByAssertion(config, await grant(key, demo.issuer, application, contact), {}, { DPoP: late });
+  isBound(anew, ["jkt"]);
+
   // region openid_client_own
   const own = await client.clientCredentialsGrant(config, {}, { DPoP });
   // endregion openid_client_own
@@ -123,6 +128,11 @@ async function atApi(config, tokens, keys, api) {
   );
   // endregion openid_client_use
   equal(answer.status, 200, "status at the API");
+  const late = client.getDPoPHandle(config, keys, staleAtFirst());
+  const anew = await client.fetchProtectedResource(
+    config, tokens.access_token, url, "GET", undefined, undefined, { DPoP: late },
+  );
+  equal(anew.status, 200, "status with the nonce that the API asked for");
   const stolen = await fetch(url, { headers: { authorization: `Bearer ${tokens.access_token}` } });
   equal([stolen.status, await stolen.text()], [401, ""], "the token without a proof, as Bearer");
   const named = await fetch(url, { headers: { authorization: `DPoP ${tokens.access_token}` } });
@@ -133,6 +143,11 @@ async function atApi(config, tokens, keys, api) {
     config, tokens.access_token, url, "GET", undefined, undefined, { DPoP: thief },
   );
   equal(await statusOf(other), 401, "the token with a proof of another key");
+}
+
+// Proofs whose nonce is none of the server's until it has said which is, as after a restart.
+function staleAtFirst() {
+  return { [client.modifyAssertion]: (_header, payload) => { payload.nonce ??= "stale"; } };
 }
 
 async function byCertificate(demo) {

@@ -96,7 +96,9 @@ enum Act {
     ForwardAuth,
     /// Ask for tokens by mutual TLS and by assertion as partners in other languages do
     Partners,
-    /// Paste the commands that the demo prints for each way to authenticate
+    /// Get tokens through every door, and use them, by OAuth libraries that others wrote
+    Stock,
+    /// Paste the commands that the demo prints for each door and each way to authenticate
     Paste,
     /// Replace every credential and key as docs/operations/rotation.md does
     Rotation,
@@ -195,6 +197,12 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             say(foreign::partner_python(&workspace))?;
             say(foreign::partner_node(&workspace))?;
             say(foreign::partner_go(&workspace))?;
+        }
+        Act::Stock => {
+            say(foreign::stock_python(&workspace))?;
+            say(foreign::stock_node(&workspace))?;
+            say(foreign::stock_go(&workspace))?;
+            say(foreign::stock_java(&workspace))?;
         }
         Act::Paste => say(paste::check(&workspace))?,
         Act::Rotation => say(rotation::check(&workspace))?,

@@ -45,6 +45,10 @@ advisories:
 bench *ARGS:
     cargo xtask bench {{ARGS}}
 
+# attack the server in every way that has a name
+adversary:
+    cargo xtask adversary
+
 # kill servers under load
 crash RUNS="100":
     cargo xtask crash --runs {{RUNS}}

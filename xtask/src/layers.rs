@@ -69,9 +69,12 @@ const LAYERS: &[Layer] = &[
             "procura-jose",
             "procura-protocol",
             "procura-client",
+            "procura-adversary",
         ],
         in_tests: TESTKIT,
     },
+    // It attacks any server, and must not know how this one is made.
+    Layer { package: "procura-adversary", may_use: &["procura-jose"], in_tests: &[] },
     Layer { package: "procura-client", may_use: &["procura-jose", "procura-protocol"], in_tests: TESTKIT },
     // What a reader copies stands behind the guard and knows nothing else of ours.
     Layer { package: "procura-example-payments", may_use: &["procura-guard"], in_tests: &["procura-jose"] },
@@ -156,8 +159,8 @@ const KEPT: &[Kept] = &[
     Kept { library: "hyper-util", by: &WIRE, why: "only the wire's crates speak HTTP", tests_too: false },
     Kept {
         library: "rustls",
-        by: &["procura-http", "procura-floor"],
-        why: "only the listeners end TLS, and what they are measured against",
+        by: &["procura-http", "procura-floor", "procura-adversary"],
+        why: "only the listeners end TLS, what they are measured against, and what attacks them",
         tests_too: false,
     },
     Kept {
@@ -174,7 +177,7 @@ const KEPT: &[Kept] = &[
     },
     Kept {
         library: "clap",
-        by: &["procura-server", "procura-floor", "xtask"],
+        by: &["procura-server", "procura-adversary", "procura-floor", "xtask"],
         why: "only programs have arguments",
         tests_too: true,
     },

@@ -16,6 +16,7 @@
 //!   [`process::Tied`], which kills it whatever happens.
 //! * A **command**: a variant of [`Act`].
 
+mod adversary;
 mod bench;
 mod contract;
 mod crash;
@@ -86,6 +87,8 @@ enum Act {
     Deny,
     /// Check dependencies against the advisory database; exit code 4 when it can't be reached
     Advisories,
+    /// Attack the server with every case of the adversarial suite
+    Adversary,
     /// Kill servers under load and look for tokens that are missing from the journal
     Crash {
         /// How many servers to kill
@@ -188,6 +191,7 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::Layers => say(layers::check(&workspace))?,
         Act::Deny => say(deny::check(&workspace))?,
         Act::Advisories => say(deny::advisories(&workspace))?,
+        Act::Adversary => say(adversary::check(&workspace))?,
         Act::Crash { runs } => say(crash::run(&workspace, runs))?,
         Act::ForwardAuth => {
             say(forward_auth::nginx(&workspace))?;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use crate::process::{run, run_and_keep};
 use crate::steps::{Failure, Steps, Verdict};
 use crate::workspace::{Profile, Workspace};
-use crate::{contract, crash, deny, foreign, forward_auth, layers, paste, rotation, story, timing, tools};
+use crate::{
+    adversary, contract, crash, deny, foreign, forward_auth, layers, paste, rotation, story, timing, tools,
+};
 
 /// How much of it to run.
 pub(crate) struct Options {
@@ -36,6 +38,7 @@ pub(crate) fn run_all(workspace: &Workspace, options: &Options) -> ExitCode {
     };
     with_server("kill under load", &|| crash::run(workspace, KILLS));
     with_server("timing of refusals", &|| timing::run(workspace, true));
+    with_server("the adversarial suite", &|| adversary::check(workspace));
     with_server("the README's story", &|| story::check(workspace));
     with_server("the demo's commands, pasted", &|| paste::check(workspace));
     with_server("rotation, as its page does it", &|| rotation::check(workspace));

@@ -3,6 +3,7 @@
 //! Commands work on the data folder with the rights of its files and never talk to a running server,
 //! which sees their changes within a moment. `token` and `dpop` are the exceptions: a partner's view.
 
+mod adversary;
 mod audit;
 mod completions;
 mod config;
@@ -52,6 +53,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "audit", command: audit::command, run: audit::run },
     Entry { name: "token", command: token::command, run: token::run },
     Entry { name: "dpop", command: dpop::command, run: dpop::run },
+    Entry { name: "adversary", command: adversary::command, run: adversary::run },
     Entry { name: "completions", command: completions::command, run: completions::run },
 ];
 

@@ -1,6 +1,6 @@
 use crate::support::run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "demo",
     "init",
     "serve",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 17] = [
     "audit",
     "token",
     "dpop",
+    "adversary",
     "completions",
 ];
 

@@ -12,10 +12,12 @@
 //! * [`directory`]: loading, changes and imports at a million rows.
 //! * [`guard`]: checking tokens, in a guard and when the server is asked.
 //! * [`tls`]: TLS, certificates, assertions, and an attack.
+//! * [`doors`]: the standard grants, and tokens bound to keys.
 //! * [`figures`]: names, units, targets; table, JSON, markdown.
 
 mod capacity;
 mod directory;
+mod doors;
 mod figures;
 mod guard;
 mod load;
@@ -41,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) guard: bool,
     /// What TLS, certificates and assertions cost, and an attack, in place of the contact token.
     pub(crate) tls: bool,
+    /// What a token costs at each door, in place of the contact token.
+    pub(crate) doors: bool,
     /// One JSON object on standard output in place of the table.
     pub(crate) json: bool,
     /// So many tokens, and what grew.
@@ -71,7 +75,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
     let bench = Bench {
         server: workspace.server(Profile::Release)?,
         floor: workspace.floor(Profile::Release)?,
-        generators: Generators::find(workspace)?,
+        // These two measure with a generator of our own.
+        generators: match options.tls || options.doors {
+            true => Generators::none()?,
+            false => Generators::find(workspace)?,
+        },
         cores: Cores::choose()?,
         folder: folder(workspace)?,
         short: options.short,
@@ -84,15 +92,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         _ if options.directory => directory::measure(&bench, &mut figures)?,
         _ if options.guard => guard::measure(workspace, &bench, &mut figures)?,
         _ if options.tls => tls::measure(&bench, &mut figures)?,
+        _ if options.doors => doors::measure(&bench, &mut figures)?,
         Some(tokens) => capacity::grow(&bench, tokens, &mut figures)?,
         None => capacity::measure(&bench, &mut figures)?,
     }
-    let page = match (options.directory, options.guard, options.tls) {
-        (true, ..) => "bench-directory.md",
-        (_, true, _) => "bench-guard.md",
-        (.., true) => "bench-tls.md",
-        _ => "bench.md",
-    };
+    let pages = [
+        (options.directory, "bench-directory.md"),
+        (options.guard, "bench-guard.md"),
+        (options.tls, "bench-tls.md"),
+        (options.doors, "bench-doors.md"),
+    ];
+    let page = pages.iter().find(|(chosen, _)| *chosen).map_or("bench.md", |(_, page)| page);
     let page = workspace.target().join(page);
     std::fs::write(&page, figures.markdown())
         .map_err(|error| Failure::wrong(format!("{}: {error}", page.display())))?;

@@ -81,6 +81,11 @@ impl Demo {
         Self::begin(folder, server, port, &[])
     }
 
+    /// The same with TLS, on a free port.
+    pub(crate) fn start_with_tls_in(folder: &Path, server: &Path) -> Result<Self, Failure> {
+        Self::begin(folder, server, 0, &["--tls"])
+    }
+
     fn begin(folder: &Path, server: &Path, port: u16, more: &[&str]) -> Result<Self, Failure> {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port).to_string();
         let mut command = Tied::command(server);

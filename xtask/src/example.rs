@@ -73,16 +73,26 @@ impl Example {
     /// Starts both in an empty folder for this user alone, and writes there what a shell needs. The API
     /// has the port after the demo's; port 0 are free ones.
     pub(crate) fn start(folder: &Path, programs: &Programs, port: u16) -> Result<Self, Failure> {
-        let demo = Demo::start_in(folder, &programs.server, port)?;
         let next = if port == 0 { 0 } else { port.saturating_add(1) };
+        Self::begin(folder, programs, Demo::start_in(folder, &programs.server, port)?, next)
+    }
+
+    /// The same with TLS on the demo's side, on free ports.
+    pub(crate) fn start_with_tls(folder: &Path, programs: &Programs) -> Result<Self, Failure> {
+        Self::begin(folder, programs, Demo::start_with_tls_in(folder, &programs.server)?, 0)
+    }
+
+    fn begin(folder: &Path, programs: &Programs, demo: Demo, port: u16) -> Result<Self, Failure> {
         let told = demo.announced();
         let mut command = Tied::command(&programs.payments);
         command.env_remove("RESOURCE_SECRET_FILE").envs([
             ("PROCURA_ISSUER", told.issuer.as_str()),
             ("RESOURCE_ID", told.payments_resource_id.as_str()),
             ("RESOURCE_SECRET", told.payments_resource_secret.as_str()),
-            ("LISTEN", format!("127.0.0.1:{next}").as_str()),
+            ("LISTEN", format!("127.0.0.1:{port}").as_str()),
         ]);
+        // Its guard knows the CA of a demo from nobody else.
+        command.envs(told.ca_file.iter().map(|file| ("SSL_CERT_FILE", file)));
         command.current_dir(folder).stdout(Stdio::piped());
         command.stderr(File::create(log(folder)).map_err(|error| unusable(folder, &error))?);
         let mut payments = Tied::spawn("the example", &mut command)?;
@@ -96,6 +106,16 @@ impl Example {
         write_env(folder, &env(told, base_url, &programs.server))?;
         let (base_url, folder) = (base_url.to_owned(), folder.to_owned());
         Ok(Self { payments, _lines: lines, demo, base_url, folder })
+    }
+
+    /// The demo.
+    pub(crate) fn demo(&self) -> &Demo {
+        &self.demo
+    }
+
+    /// Where the API is.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// Ends both; each must finish well.

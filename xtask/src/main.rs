@@ -99,7 +99,9 @@ enum Act {
     ForwardAuth,
     /// Ask for tokens by mutual TLS and by assertion as partners in other languages do
     Partners,
-    /// Paste the commands that the demo prints for each way to authenticate
+    /// Get tokens through every door, and use them, by OAuth libraries that others wrote
+    Stock,
+    /// Paste the commands that the demo prints for each door and each way to authenticate
     Paste,
     /// Replace every credential and key as docs/operations/rotation.md does
     Rotation,
@@ -120,6 +122,9 @@ enum Act {
         /// Measure TLS, client certificates, signed assertions and an attack instead
         #[arg(long, conflicts_with_all = ["directory", "guard", "tokens"])]
         tls: bool,
+        /// Measure what a token costs at each door instead: the standard grants, and tokens bound to keys
+        #[arg(long, conflicts_with_all = ["directory", "guard", "tokens", "tls"])]
+        doors: bool,
         /// Print the figures as one JSON object
         #[arg(long)]
         json: bool,
@@ -197,11 +202,17 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
             say(foreign::partner_node(&workspace))?;
             say(foreign::partner_go(&workspace))?;
         }
+        Act::Stock => {
+            say(foreign::stock_python(&workspace))?;
+            say(foreign::stock_node(&workspace))?;
+            say(foreign::stock_go(&workspace))?;
+            say(foreign::stock_java(&workspace))?;
+        }
         Act::Paste => say(paste::check(&workspace))?,
         Act::Rotation => say(rotation::check(&workspace))?,
         Act::Timing { short } => say(timing::run(&workspace, short))?,
-        Act::Bench { directory, guard, tls, json, tokens, short } => {
-            bench::run(&workspace, &bench::Options { directory, guard, tls, json, tokens, short })?;
+        Act::Bench { directory, guard, tls, doors, json, tokens, short } => {
+            bench::run(&workspace, &bench::Options { directory, guard, tls, doors, json, tokens, short })?;
         }
         Act::Fuzz { target, seconds } => say(fuzz::run(&workspace, &target, seconds))?,
         Act::Pages => say(pages::write(&workspace))?,

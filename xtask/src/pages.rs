@@ -11,7 +11,7 @@ use crate::steps::{Failure, Verdict};
 use crate::workspace::Workspace;
 
 /// The pages that show code.
-const PAGES: [&str; 1] = ["docs/protect-an-api.md"];
+const PAGES: [&str; 2] = ["docs/oauth-libraries.md", "docs/protect-an-api.md"];
 
 /// Puts the code of today into the pages.
 pub(crate) fn write(workspace: &Workspace) -> Verdict {
@@ -63,7 +63,7 @@ fn rendered(page: &str, file: &dyn Fn(&str) -> Result<String, Failure>) -> Resul
     Ok(out)
 }
 
-/// The lines of a region, without blank lines around them.
+/// The lines of a region, without blank lines around them, and without the margin that they have in common.
 fn shown(file: &str, region: &str) -> Option<String> {
     let (begin, end) = (format!(" region {region}"), format!(" endregion {region}"));
     let mut lines = file.lines().skip_while(|line| !line.ends_with(&begin)).skip(1);
@@ -76,9 +76,12 @@ fn shown(file: &str, region: &str) -> Option<String> {
     }
     let first = found.iter().position(|line| !line.is_empty())?;
     let last = found.iter().rposition(|line| !line.is_empty())?;
+    let found = found.get(first..=last)?;
+    let margin = |line: &&str| line.len() - line.trim_start().len();
+    let margin = found.iter().filter(|line| !line.is_empty()).map(margin).min()?;
     let mut out = String::new();
-    for line in found.get(first..=last)? {
-        push(&mut out, line);
+    for line in found {
+        push(&mut out, line.get(margin..).unwrap_or_default());
     }
     Some(out)
 }
@@ -92,7 +95,7 @@ fn push(out: &mut String, line: &str) {
 mod tests {
     use super::*;
 
-    const FILE: &str = "x\n# region a\n\none\n  two\n\n# endregion a\n// region b\nthree\n";
+    const FILE: &str = "x\n  # region a\n\n  one\n\n    two\n\n  # endregion a\n// region b\nthree\n";
 
     fn render(page: &str) -> Result<String, Failure> {
         rendered(page, &|name| if name == "f.py" { Ok(FILE.to_owned()) } else { Err(Failure::wrong("none")) })
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn a_block_becomes_the_region_and_the_rest_stays() {
         let page = "# t\n<!-- shown: f.py a -->\n```python\nold\n```\nrest\n";
-        let fresh = "# t\n<!-- shown: f.py a -->\n```python\none\n  two\n```\nrest\n";
+        let fresh = "# t\n<!-- shown: f.py a -->\n```python\none\n\n  two\n```\nrest\n";
         assert_eq!(render(page).unwrap(), fresh);
         assert_eq!(render(fresh).unwrap(), fresh);
     }

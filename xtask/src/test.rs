@@ -51,6 +51,10 @@ pub(crate) fn run_all(workspace: &Workspace, options: &Options) -> ExitCode {
     with_server("a partner in Python", &|| foreign::partner_python(workspace));
     with_server("a partner in Node.js", &|| foreign::partner_node(workspace));
     with_server("a partner in Go", &|| foreign::partner_go(workspace));
+    with_server("stock client: Authlib in Python", &|| foreign::stock_python(workspace));
+    with_server("stock client: openid-client in Node.js", &|| foreign::stock_node(workspace));
+    with_server("stock client: x/oauth2 in Go", &|| foreign::stock_go(workspace));
+    with_server("stock client: Nimbus in Java", &|| foreign::stock_java(workspace));
     with_server("forward auth behind nginx", &|| forward_auth::nginx(workspace));
     with_server("forward auth behind Caddy", &|| forward_auth::caddy(workspace));
     with_server("fuzz the contract", &|| contract::check(workspace));

@@ -29,7 +29,7 @@ pub(crate) fn foreign(workspace: &Workspace, language: &str) -> PathBuf {
     workspace.root().join("tests/foreign").join(language)
 }
 
-/// The interpreter of the environment with PyJWT and schemathesis.
+/// The interpreter of the environment with PyJWT, Authlib and schemathesis.
 pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf, Failure> {
     let python = python_folder(workspace).join("bin/python");
     let lock = foreign(workspace, "python").join("requirements.lock");
@@ -40,7 +40,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf, Failure> {
     Err(Failure::missing("no Python environment made from requirements.lock", INSTALL))
 }
 
-/// The folder that holds `node_modules` with `jose`.
+/// The folder that holds `node_modules` with `jose` and `openid-client`.
 pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf, Failure> {
     system_node()?;
     let lock = foreign(workspace, "node").join("package-lock.json");
@@ -49,6 +49,17 @@ pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf, Failure> {
         return Ok(folder);
     }
     Err(Failure::missing("no node_modules made from package-lock.json", INSTALL))
+}
+
+/// Says whether Node.js is one that `openid-client` runs on; the other checks need less.
+pub(crate) fn node_for_openid_client() -> Result<(), Failure> {
+    system_node()?;
+    let check = "const [a, b] = process.versions.node.split('.').map(Number); \
+                 process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)";
+    match ask(Command::new("node").args(["-e", check])) {
+        Some(_) => Ok(()),
+        None => Err(Failure::missing("no Node.js 20.19", "a newer Node.js than this system's package")),
+    }
 }
 
 /// Go in the folder of its module, with the modules that were fetched for go.sum and no others.
@@ -65,7 +76,7 @@ pub(crate) fn go_folder(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("go")
 }
 
-/// The folder that holds the jars of Nimbus JOSE+JWT and Jackson.
+/// The folder that holds the jars of Nimbus JOSE+JWT, Nimbus OAuth 2.0 SDK and Jackson.
 pub(crate) fn java(workspace: &Workspace) -> Result<PathBuf, Failure> {
     system_java()?;
     let folder = java_folder(workspace);

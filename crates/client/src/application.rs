@@ -129,7 +129,8 @@ impl Application {
 
     /// Adds to a request what must be new in each: the assertion of an application that proves itself by
     /// signing, the grant of a door that is signed for, and the proof of the key that tokens are bound to. A retry
-    /// needs others, so prove a copy of the request before each try. Other requests come back as they are.
+    /// needs others, so prove a copy of the request before each try. The same goes for [`crate::ApiRequests`] with a token
+    /// that is bound to a key. Other requests come back as they are.
     ///
     /// A request that was proved must not be printed: assertions are in its form, or of a `GET` in its URL.
     ///

@@ -27,4 +27,5 @@ pub mod world;
 
 pub use app::{Answer, TestApp};
 pub use disk::DiskApp;
+pub use procura_store::change::Entity;
 pub use world::World;

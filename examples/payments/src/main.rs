@@ -50,14 +50,16 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let Settings { issuer, resource_id, secret, listen } = Settings::from_environment()?;
 
-    // [readme
-    let guard = Guard::connect(Resource::new(&issuer, resource_id, &secret)?);
-    // readme]
-    // Tokens that are bound to a key (DPoP) are taken once it is said where callers reach this API:
-    // Resource::new(...)?.reached_at("https://payments.example")?
-
     let listener = TcpListener::bind(&listen).await.map_err(|error| format!("{listen}: {error}"))?;
     let address = listener.local_addr()?;
+    // A real API has a name here, for instance https://payments.example. No header of a call can be believed about
+    // it, and proofs of possession (DPoP) name it.
+    let base = format!("http://{address}");
+
+    // [readme
+    let guard = Guard::connect(Resource::new(&issuer, resource_id, &secret)?.reached_at(&base)?);
+    // readme]
+
     // It listens at once. Until keys and revocations have come, every call is answered 503.
     let ready = guard.clone();
     tokio::spawn(async move {

@@ -1,8 +1,9 @@
 // Runs the shared vectors through protect.go, then protects a small API of its own behind a running demo.
 //
 // Usage: protect VECTORS DEMO, where VECTORS is tests/vectors/guard.json and DEMO holds the line that
-// `procura demo --json` prints. Or: protect --partner DEMO, with the line of `procura demo --tls --json`. The last
-// line says how much was checked; the first thing that is not right ends the program.
+// `procura demo --json` prints. Or, with the line of `procura demo --tls --json`: protect --partner DEMO; or protect
+// --stock DEMO API, where API is where examples/payments listens. The last line says how much was checked; the first
+// thing that is not right ends the program.
 
 package main
 
@@ -80,8 +81,12 @@ type tokens struct {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "--stock" {
+		runStock(os.Args[2], os.Args[3])
+		return
+	}
 	if len(os.Args) != 3 {
-		fail("usage: protect VECTORS DEMO, or protect --partner DEMO")
+		fail("usage: protect VECTORS DEMO, or protect --partner DEMO, or protect --stock DEMO API")
 	}
 	if os.Args[1] == "--partner" {
 		runPartner(os.Args[2])

@@ -29,6 +29,7 @@ pub(crate) fn serve(listen: SocketAddr, bytes: usize) -> Result<(), Failure> {
 pub(crate) fn router(bytes: usize) -> Router {
     Router::new()
         .route("/token/{contact_id}", post(answer))
+        .route("/token", post(standard_answer))
         .route("/empty", any(async || ()))
         .with_state(body(bytes))
 }
@@ -36,6 +37,11 @@ pub(crate) fn router(bytes: usize) -> Router {
 fn body(bytes: usize) -> Arc<str> {
     let empty = r#"{"access_token":""}"#.len();
     format!(r#"{{"access_token":"{}"}}"#, "x".repeat(bytes.saturating_sub(empty))).into()
+}
+
+/// The same without a path to read.
+async fn standard_answer(state: State<Arc<str>>, form: Bytes) -> (HeaderMap, Vec<u8>) {
+    answer(state, Path(String::new()), form).await
 }
 
 /// Reads the form and makes an answer of its own, with the headers that a contact token has.

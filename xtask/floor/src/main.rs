@@ -20,6 +20,7 @@ mod guard;
 mod guard_bound;
 mod guard_delay;
 mod journal;
+mod replay;
 mod timing;
 mod tls;
 
@@ -68,6 +69,12 @@ enum Act {
         /// Batches to write
         #[arg(long, default_value_t = 4_000)]
         batches: usize,
+    },
+    /// Use up names that are used once, and remember them for as long as they are good
+    Replay {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        names: u32,
     },
     /// Count records, batches and bytes of a data folder's journal
     Written {
@@ -182,6 +189,7 @@ fn act(act: Act) -> Result<(), Failure> {
         Act::Axum { listen, bytes } => axum_answer::serve(listen, bytes),
         Act::Es256 { signatures } => say(&es256::measure(signatures)?),
         Act::Journal { dir, batch, batches } => say(&journal::measure(&dir, batch, batches)?),
+        Act::Replay { names } => say(&replay::measure(names)?),
         Act::Written { data } => say(&journal::written(&data)?),
         Act::Guard { tokens, rounds } => say(&guard::measure(tokens, rounds)?),
         Act::GuardBound { tokens, rounds } => say(&guard_bound::measure(tokens, rounds)?),

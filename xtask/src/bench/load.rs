@@ -28,6 +28,12 @@ pub(super) struct Generators {
 }
 
 impl Generators {
+    /// None of them, for what has a generator of its own; only cores must be given out.
+    pub(super) fn none() -> Result<Self, Failure> {
+        tools::taskset()?;
+        Ok(Self { wrk: PathBuf::new(), oha: PathBuf::new() })
+    }
+
     /// Finds them, and gets what is missing.
     pub(super) fn find(workspace: &Workspace) -> Result<Self, Failure> {
         tools::taskset()?;

@@ -117,13 +117,20 @@ struct Ways<'i> {
 
 /// One way to ask.
 #[derive(Clone, Copy)]
-struct Way<'w> {
+pub(super) struct Way<'w> {
     address: SocketAddr,
     plan: &'w Path,
     /// Speak TLS.
     files: Option<&'w Path>,
     certificate: bool,
     each_new: bool,
+}
+
+impl<'w> Way<'w> {
+    /// By kept connections without TLS.
+    pub(super) fn plain(address: SocketAddr, plan: &'w Path) -> Way<'w> {
+        Way { address, plan, files: None, certificate: false, each_new: false }
+    }
 }
 
 impl<'i> Ways<'i> {
@@ -276,7 +283,7 @@ fn attack(bench: &Bench, installation: &Installed, figures: &mut Figures) -> Res
 }
 
 /// CPU microseconds of one answer, after a short run that is not counted.
-fn cost(bench: &Bench, way: &Way<'_>, pid: u32) -> Result<f64, Failure> {
+pub(super) fn cost(bench: &Bench, way: &Way<'_>, pid: u32) -> Result<f64, Failure> {
     all_tokens(load(bench, way, &["--seconds", "1"])?)?;
     let time = format!("{}", seconds(bench));
     let before = usage::cpu_us(pid)?;

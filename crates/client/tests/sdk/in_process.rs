@@ -170,6 +170,22 @@ async fn a_proof_from_before_the_server_began_is_made_again_with_its_nonce() {
 }
 
 #[tokio::test]
+async fn many_at_once_prove_as_many_requests_and_all_are_served() {
+    let signer = key(Algorithm::Es256);
+    let application = application(Arc::clone(&signer.0)).through(Door::JwtBearer).unwrap();
+    let application = application.with_proof_key(DpopKey::generate(Algorithm::Es256).unwrap().0);
+    let procura = Arc::new(procura(&world(&signer, true), application, -1).0);
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let procura = Arc::clone(&procura);
+        asked.spawn(async move { procura.token_for_contact(&contact()).await });
+    }
+    for answer in asked.join_all().await {
+        assert_eq!(answer.unwrap().token_type, Some(TokenType::DPoP));
+    }
+}
+
+#[tokio::test]
 async fn who_proves_what_is_not_registered_and_who_does_not_prove_what_is_are_refused() {
     let signer = key(Algorithm::Es256);
     for (registered, code) in [(true, "invalid_dpop_proof"), (false, "invalid_request")] {

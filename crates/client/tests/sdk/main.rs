@@ -4,6 +4,7 @@
 
 mod api;
 mod assertions;
+mod at_the_api;
 mod doors;
 mod dpop;
 mod fake;

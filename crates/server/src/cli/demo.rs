@@ -1,8 +1,10 @@
 //! `procura demo`: everything at once, on made-up companies.
 
 mod certificates;
+mod commands;
 mod proofs;
 mod sample;
+mod told;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,10 +15,10 @@ use procura_store::Clock as _;
 use procura_store::administration::{AddCredential, Administration as _, Import, Line};
 use procura_store::change::Entity;
 use procura_store::fields::{Key, Row};
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use self::certificates::Files;
+use self::told::Told;
 use super::arguments;
 use super::credential::secret;
 use crate::config::{Config, Flags};
@@ -33,7 +35,7 @@ struct Arguments {
     /// Address and port, loopback only; 127.0.0.1:8080, or 127.0.0.1:8443 with --tls. Port 0 picks a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Serve with TLS, ask callers for certificates, and add an application that proves itself by one
+    /// Serve with TLS, ask callers for certificates, and add applications for every door and every proof
     #[arg(long)]
     tls: bool,
     /// Keep everything in this folder; without it a throw-away one is used
@@ -52,8 +54,8 @@ pub(super) fn command() -> Command {
              application, and a resource beside the built-in one; serves them on loopback, and prints \
              commands to paste. The folder is removed at the end, unless --data names one. Secrets are made \
              anew at each start, because only their hashes are kept.\n\n\
-             With --tls it also makes a small CA with certificates for the server and for a partner, in the \
-             folder tls of the data folder.\n\n\
+             With --tls it also makes a small CA with certificates for the server and for a partner, and the \
+             partner's keys, in the folder tls of the data folder.\n\n\
              Examples:\n  \
              procura demo\n  \
              procura demo --tls\n  \
@@ -150,10 +152,11 @@ async fn serve(config: Config, place: Place, form: Form) -> Outcome {
         secrets,
         data: std::path::absolute(&data).unwrap_or(data),
         tls: files.is_some(),
+        thrown_away,
     };
     match form {
         Form::Json => output::json_line(&told.json())?,
-        Form::Text => output::line(&told.text(thrown_away))?,
+        Form::Text => output::line(&told.text())?,
     }
     server.until_stopped().await
 }
@@ -163,8 +166,16 @@ struct Secrets {
     /// Of the server's own API.
     resource: Zeroizing<String>,
     payments: Zeroizing<String>,
-    /// Of the application that needs a certificate too, with TLS.
-    beside_certificate: Option<Zeroizing<String>>,
+    /// With TLS.
+    beside: Option<Beside>,
+}
+
+/// Secrets that are not enough.
+struct Beside {
+    /// Of the application that needs a certificate too.
+    certificate: Zeroizing<String>,
+    /// Of the application that needs proofs of a key too.
+    proof: Zeroizing<String>,
 }
 
 /// Puts the sample into the directory and replaces the secrets.
@@ -188,8 +199,11 @@ async fn fill(bound: &Bound, tls: bool) -> Result<Secrets, Failure> {
         application: replaced_secret(bound, Entity::Application, sample::APPLICATION).await?,
         resource: replaced_secret(bound, Entity::Resource, &bound.resource_id()).await?,
         payments: replaced_secret(bound, Entity::Resource, sample::PAYMENTS).await?,
-        beside_certificate: match tls {
-            true => Some(replaced_secret(bound, Entity::Application, proofs::TWO_FACTORS).await?),
+        beside: match tls {
+            true => Some(Beside {
+                certificate: replaced_secret(bound, Entity::Application, proofs::TWO_FACTORS).await?,
+                proof: replaced_secret(bound, Entity::Application, proofs::WITH_PROOFS).await?,
+            }),
             false => None,
         },
     })
@@ -204,164 +218,5 @@ async fn replaced_secret(bound: &Bound, entity: Entity, id: &str) -> Result<Zero
             Ok(Zeroizing::new(secret.expose_str().map(str::to_owned).unwrap_or_default()))
         }
         _ => Err(Failure::unavailable(format_args!("{owner} could not be given a secret"))),
-    }
-}
-
-/// What the demo says once it is ready.
-struct Told {
-    base_url: String,
-    issuer: String,
-    resource_id: String,
-    secrets: Secrets,
-    data: PathBuf,
-    tls: bool,
-}
-
-impl Told {
-    /// The files of the certificates, as absolute paths.
-    fn files(&self) -> Option<Files> {
-        self.tls.then(|| Files::of(&self.data))
-    }
-
-    fn json(&self) -> Value {
-        let contacts: Vec<Value> = sample::ALLOWED
-            .iter()
-            .map(|allowed| json!({ "contact_id": allowed.contact, "clients": allowed.clients }))
-            .collect();
-        let refused: Vec<Value> = sample::REFUSED
-            .iter()
-            .map(|refused| json!({ "contact_id": refused.contact, "why": refused.why }))
-            .collect();
-        let mut told = json!({
-            "base_url": self.base_url,
-            "issuer": self.issuer,
-            "application_id": sample::APPLICATION,
-            "application_secret": *self.secrets.application,
-            "resource_id": self.resource_id,
-            "resource_secret": *self.secrets.resource,
-            "payments_resource_id": sample::PAYMENTS,
-            "payments_resource_secret": *self.secrets.payments,
-            "contacts": contacts,
-            "refused_contacts": refused,
-            "data_dir": self.data,
-        });
-        if let Some(files) = self.files() {
-            let certificate = files.partner();
-            told["ca_file"] = json!(files.ca());
-            told["mtls"] = json!({
-                "application_id": sample::BY_CERTIFICATE,
-                "key_file": Files::key_of(&certificate),
-                "certificate_file": certificate,
-                "contact_id": sample::OF_BY_CERTIFICATE,
-            });
-            let certificate = files.self_signed();
-            told["self_signed"] = json!({
-                "application_id": proofs::SELF_SIGNED,
-                "key_file": Files::key_of(&certificate),
-                "certificate_file": certificate,
-                "contact_id": proofs::CONTACT,
-            });
-            told["private_key_jwt"] = json!({
-                "application_id": proofs::SIGNING,
-                "key_file": files.signing(),
-                "contact_id": proofs::CONTACT,
-            });
-        }
-        told
-    }
-
-    /// How partners ask who prove themselves by more than a secret.
-    fn by_more(&self, files: &Files, procura: &str) -> String {
-        let ask = |certificate: &Path, application, contact| {
-            format!(
-                "curl -sS --cacert {ca} --cert {certificate} --key {key} -d client_id={application} \
-                 {base}/token/{contact}",
-                ca = files.ca().display(),
-                key = Files::key_of(certificate).display(),
-                certificate = certificate.display(),
-                base = self.base_url,
-            )
-        };
-        let (ca, certificate) = (files.ca().display().to_string(), files.partner());
-        format!(
-            "A token for {contact}, by a certificate alone that the demo's CA issued:\n\n  {by_authority}\n\n\
-             The same by a certificate that nobody issued, and that is registered itself:\n\n  {self_signed}\n\n\
-             By a secret and a certificate together, neither of which is enough:\n\n  \
-             curl -sS --cacert {ca} --cert {certificate} --key {key} -u {two}:{secret} -X POST {base}/token/{contact}\n\n\
-             By an assertion that the program signs for this one request:\n\n  \
-             {procura} token {contact} --issuer {issuer} --application {signing} --assertion-key {signing_key} --ca {ca}\n\n",
-            certificate = certificate.display(),
-            key = Files::key_of(&certificate).display(),
-            two = proofs::TWO_FACTORS,
-            secret = self.secrets.beside_certificate.as_ref().map_or("", |secret| secret.as_str()),
-            base = self.base_url,
-            issuer = self.issuer,
-            signing = proofs::SIGNING,
-            signing_key = files.signing().display(),
-            contact = sample::OF_BY_CERTIFICATE,
-            by_authority = ask(&files.partner(), sample::BY_CERTIFICATE, sample::OF_BY_CERTIFICATE),
-            self_signed = ask(&files.self_signed(), proofs::SELF_SIGNED, proofs::CONTACT),
-        )
-    }
-
-    fn text(&self, thrown_away: bool) -> String {
-        // As it can be pasted, also when it is not on the PATH.
-        let procura =
-            std::env::current_exe().map_or_else(|_| "procura".into(), |path| path.display().to_string());
-        let (base, application) = (&self.base_url, sample::APPLICATION);
-        let first = sample::ALLOWED.first().map_or("", |allowed| allowed.contact);
-        let files = self.files();
-        // Programs know a CA of today from nobody but us.
-        let (curl, trust) = match &files {
-            Some(files) => {
-                let ca = files.ca();
-                (format!("curl -sS --cacert {}", ca.display()), format!("SSL_CERT_FILE={} ", ca.display()))
-            }
-            None => ("curl -sS".to_owned(), String::new()),
-        };
-        let mut text = format!(
-            "Procura demo at {base}\n\n\
-             A token for contact {first}, who may act for three companies:\n\n  \
-             {curl} -u {application}:{secret} -X POST {base}/token/{first}\n\n\
-             The same with the secret in the form:\n\n  \
-             {curl} -d client_id={application} -d client_secret={secret} {base}/token/{first}\n\n\
-             The keys that verify it:\n\n  \
-             {curl} {base}/jwks\n\n\
-             The same as a partner's program does it, through the SDK:\n\n  \
-             {trust}PROCURA_SECRET={secret} {procura} token {first} --issuer {issuer} --application {application}\n\n\
-             Whether a token is in force, asked by the application that it was issued to:\n\n  \
-             {curl} -u {application}:{secret} -d token=ACCESS_TOKEN {base}/introspect\n\n\
-             The end of one token, at once:\n\n  \
-             {curl} -u {application}:{secret} -d token=ACCESS_TOKEN {base}/revoke\n\n\
-             A token for an API of your own, {payments}; its guard proves itself with\n\
-             {payments_secret}:\n\n  \
-             {curl} -u {application}:{secret} -d resource={payments} {base}/token/{first}\n\n",
-            secret = *self.secrets.application,
-            issuer = self.issuer,
-            payments = sample::PAYMENTS,
-            payments_secret = *self.secrets.payments,
-        );
-        if let Some(files) = &files {
-            text.push_str(&self.by_more(files, &procura));
-        }
-        text.push_str("Contacts that get a token:\n\n");
-        for allowed in sample::ALLOWED {
-            text.push_str(&format!("  {}  {}\n", allowed.contact, allowed.clients.join(" ")));
-        }
-        text.push_str("\nContacts that do not, all with the same answer:\n\n");
-        for refused in sample::REFUSED {
-            text.push_str(&format!("  {}  {}\n", refused.contact, refused.why));
-        }
-        text.push_str(&format!(
-            "\nWhy one was refused, by the Procura-Reference of the answer:\n\n  \
-             {procura} audit explain REFERENCE --data {data}\n\n\
-             A company takes its trust back, and every token that lists it dies:\n\n  \
-             {procura} trust disable {client} {application} --reason 'contract ended' --data {data}\n\n\
-             {kept}. Ctrl-C ends it.",
-            client = sample::ALLOWED.first().and_then(|allowed| allowed.clients.first()).unwrap_or(&""),
-            data = self.data.display(),
-            kept = if thrown_away { "All of it is thrown away at the end" } else { "The folder is kept" },
-        ));
-        text
     }
 }

@@ -28,7 +28,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE", requires = "url", required_unless_present = "new_key")]
     key: Option<PathBuf>,
     /// The method of the request
-    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    #[arg(long, value_name = "METHOD", default_value = "GET", value_parser = method)]
     method: Method,
     /// The URL of the request
     #[arg(long, value_name = "URL", requires = "key")]
@@ -140,6 +140,13 @@ fn pem(pkcs8: &Secret) -> Zeroizing<String> {
     }
     text.push_str("-----END PRIVATE KEY-----\n");
     text
+}
+
+/// Names of methods have a case, and none that is in use has small letters.
+fn method(text: &str) -> Result<Method, String> {
+    text.to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "must be the name of a method, for instance POST".to_owned())
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, String> {

@@ -1,6 +1,8 @@
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -136,6 +138,76 @@ fn a_demo_stays_on_loopback_and_apart_from_real_folders() {
     let real = crate::support::Folder::new();
     let demo = real.run("demo --listen 127.0.0.1:0").ends_with(1);
     assert!(demo.stderr.contains("demo"), "{}", demo.stderr);
+}
+
+/// What the demo prints for people, to its last line; then it is stopped.
+fn told(arguments: &[&str]) -> String {
+    let mut demo = procura()
+        .args(["demo", "--listen", "127.0.0.1:0"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut text = String::new();
+    for line in BufReader::new(demo.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        text.push_str(&line);
+        text.push('\n');
+        if line.ends_with("Ctrl-C ends it.") {
+            break;
+        }
+    }
+    let stopped = Command::new("kill").arg(demo.id().to_string()).status().unwrap();
+    assert!(stopped.success() && demo.wait().unwrap().success());
+    text
+}
+
+#[test]
+fn every_door_is_shown_under_its_title_with_commands_to_paste() {
+    let text = told(&[]);
+    let titles = |text: &str| text.lines().filter(|line| line.starts_with("# ")).count();
+    assert_eq!(titles(&text), 7, "{text}");
+    for shown in ["grant_type=client_credentials", "Authorization: Bearer $(curl", "/introspect", "/revoke"] {
+        assert!(text.contains(shown), "{shown}");
+    }
+    assert!(!text.contains("DPoP") && !text.contains("--cacert") && !text.contains("--ca "), "{text}");
+
+    let text = told(&["--tls"]);
+    assert_eq!(titles(&text), 9, "{text}");
+    for door in ["jwt-bearer", "token-exchange"] {
+        let commands = text.lines().filter(|line| line.contains(&format!("--door {door} ")));
+        assert_eq!(commands.count(), 4, "{door}");
+    }
+    // Each command is on the line after what it does, so that one can be copied without the other.
+    for (before, line) in text.lines().zip(text.lines().skip(1)) {
+        let is_command = line.starts_with("  ") && !line.starts_with("  CON");
+        assert!(!is_command || before.ends_with(':') || before.starts_with("# "), "{before}\n{line}");
+    }
+}
+
+#[test]
+fn with_tls_there_are_programs_for_every_door_and_every_proof() {
+    let server = Server::start(procura().args(["demo", "--tls"]));
+    for program in ["mtls", "self_signed", "private_key_jwt", "dpop", "dpop_mtls", "fapi2", "fapi2_mtls"] {
+        let told = &server.ready[program];
+        assert!(told["application_id"].is_string() && told["contact_id"].is_string(), "{program}: {told}");
+        for file in ["certificate_file", "key_file"] {
+            assert!(told[file].as_str().is_none_or(|file| Path::new(file).is_file()), "{program}: {told}");
+        }
+    }
+    for file in ["ca_file", "grant_key_file", "dpop_key_file"] {
+        assert!(Path::new(server.text(file)).is_file(), "{file}");
+    }
+    let data = server.text("data_dir");
+    for (program, profile, bound) in
+        [("dpop", "standard", "true"), ("fapi2", "fapi2", "true"), ("fapi2_mtls", "fapi2", "false")]
+    {
+        let id = server.ready[program]["application_id"].as_str().unwrap();
+        let shown = run(["application", "show", id, "--json", "--data", data]).ends_with(0).json();
+        assert_eq!((&shown["profile"], &shown["dpop_bound_access_tokens"]), (&profile.into(), &bound.into()));
+    }
+    assert_eq!(server.stop("TERM"), (Some(0), String::new()));
 }
 
 #[test]

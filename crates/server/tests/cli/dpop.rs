@@ -63,7 +63,7 @@ fn a_proof_holds_the_token_from_a_file_or_a_pipe_and_the_nonce() {
     run(["dpop", "--new-key", &key]).ends_with(0);
     fs::write(&token, "a.b.c\n").unwrap();
     let digest = KeyThumbprint(sha256(b"a.b.c")).to_string();
-    let rest = ["--method", "PATCH", "--url", "https://bank.example/x", "--nonce", "n-1"];
+    let rest = ["--method", "patch", "--url", "https://bank.example/x", "--nonce", "n-1"];
     let from_file = ran(procura().args(["dpop", "--key", &key, "--token-file", &token]).args(rest));
     let mut piped = procura();
     piped.args(["dpop", "--key", &key, "--token-file", "-"]).args(rest);
@@ -88,6 +88,7 @@ fn what_can_not_be_proved_is_told_and_nothing_of_it_is_shown() {
         (&["--key", &key, "--url", url, "--token-file", &hello], "hello"),
         (&["--key", &key, "--url", "/accounts"], "absolute"),
         (&["--key", &key, "--url", "ftp://bank.example/"], "absolute"),
+        (&["--key", &key, "--url", url, "--method", "a b"], "POST"),
         (&["--key", &key], "--url"),
         (&["--url", url], "--key"),
         (&[], "--key"),

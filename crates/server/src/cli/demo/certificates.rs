@@ -52,7 +52,7 @@ impl Files {
         self.0.join("partner-self-signed.pem")
     }
 
-    /// The key that a partner signs assertions with.
+    /// The key that a partner signs assertions with: those that prove its programs, and those that are grants.
     pub(super) fn signing(&self) -> PathBuf {
         self.0.join("partner-signing.key")
     }
@@ -60,6 +60,11 @@ impl Files {
     /// Its public half.
     pub(super) fn verifying(&self) -> PathBuf {
         self.0.join("partner-signing.pem")
+    }
+
+    /// The key that a partner's tokens are bound to. Nobody registers it: a proof brings its public half.
+    pub(super) fn proving(&self) -> PathBuf {
+        self.0.join("partner-dpop.key")
     }
 
     /// The private key of a certificate.
@@ -77,6 +82,7 @@ impl Files {
         put(&self.ca(), &made.ca, 0o644).map_err(failed)?;
         put(&self.verifying(), &made.verifying, 0o644).map_err(failed)?;
         put(&self.signing(), &made.signing, 0o600).map_err(failed)?;
+        put(&self.proving(), &made.proving, 0o600).map_err(failed)?;
         let pairs = [
             (self.server(), made.server),
             (self.partner(), made.partner),
@@ -98,6 +104,8 @@ struct Made {
     /// PEM of a private key, and of its public half.
     signing: Zeroizing<String>,
     verifying: String,
+    /// PEM of another private key.
+    proving: Zeroizing<String>,
 }
 
 /// PEM of a certificate and its key.
@@ -129,7 +137,8 @@ fn make(now: UnixSeconds) -> Result<Made, rcgen::Error> {
     let self_signed = pair(&of_partner(now).self_signed(&key)?, &key);
     let key = KeyPair::generate()?;
     let (signing, verifying) = (Zeroizing::new(key.serialize_pem()), key.public_key_pem());
-    Ok(Made { ca: ca.pem(), server, partner, self_signed, signing, verifying })
+    let proving = Zeroizing::new(KeyPair::generate()?.serialize_pem());
+    Ok(Made { ca: ca.pem(), server, partner, self_signed, signing, verifying, proving })
 }
 
 fn of_partner(now: UnixSeconds) -> CertificateParams {
@@ -188,6 +197,6 @@ mod tests {
             assert!(Pair::from_pem(&fs::read(&certificate).unwrap(), &fs::read(&key).unwrap()).is_ok());
         }
         assert!(fs::read_to_string(files.ca()).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
-        assert_eq!(fs::read_dir(folder.path().join("tls")).unwrap().count(), 9);
+        assert_eq!(fs::read_dir(folder.path().join("tls")).unwrap().count(), 10);
     }
 }

@@ -1,4 +1,4 @@
-//! Applications of the sample that prove themselves by more than a secret.
+//! Applications of the sample that prove themselves by more than a secret, or whose tokens are bound to a key.
 //!
 //! Their certificates and keys are made anew with each start, as the secrets are: [`fill`] registers them.
 
@@ -15,6 +15,7 @@ use procura_x509::Certificate;
 
 use super::super::credential::public_key;
 use super::certificates::{Files, PARTNER};
+use super::sample;
 use crate::exit::Failure;
 use crate::wiring::{self, Bound};
 
@@ -27,19 +28,42 @@ pub(super) const SIGNING: &str = "app_q8vn5ckt";
 /// The program that needs a certificate of the demo's CA beside its secret.
 pub(super) const TWO_FACTORS: &str = "app_z2gd7mfu";
 
+/// The program whose tokens are bound to a key, of which it brings proofs beside its secret.
+pub(super) const WITH_PROOFS: &str = "app_d6hw2nzx";
+
+/// The program of which each token is bound to a certificate and to a key.
+pub(super) const BOUND_TWICE: &str = "app_w7jd5shg";
+
+/// The program of the profile fapi2 that signs assertions and brings proofs.
+pub(super) const FAPI_SIGNING: &str = "app_f3kr8yqm";
+
+/// The program of the profile fapi2 that proves itself by a certificate.
+pub(super) const FAPI_CERTIFICATE: &str = "app_t9cx4bvp";
+
+/// Those that may sign grants, with the one key of their partner. It is as good as their trust: whoever has it
+/// can ask in the name of each.
+const GRANTING: [&str; 6] =
+    [sample::APPLICATION, SIGNING, WITH_PROOFS, BOUND_TWICE, FAPI_SIGNING, FAPI_CERTIFICATE];
+
 /// A contact that all of them can act for, and the client through which they can.
 pub(super) const CONTACT: &str = "CON2001";
 const CLIENT: &str = "CLI1001";
 
-/// The applications, then the trusts in them; the client must stand before them.
+type Pairs<'a> = &'a [(&'static str, &'a str)];
+
+/// The applications, then the trusts in them; the client and the resource must stand before them.
 pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
     let subject = format!("CN={PARTNER}");
-    let by_name = [("certificate", "required"), ("certificate_subject_dn", subject.as_str())];
-    let nothing: &[(&'static str, &str)] = &[];
-    let programs = [
-        (SELF_SIGNED, "Ledgerlark archive", "self_signed_tls_client_auth", nothing),
-        (SIGNING, "Ledgerlark batch", "private_key_jwt", nothing),
-        (TWO_FACTORS, "Ledgerlark treasury", "client_secret_basic", &by_name[..]),
+    let name = ("certificate_subject_dn", subject.as_str());
+    let (proofs, fapi2) = (("dpop_bound_access_tokens", "true"), ("profile", "fapi2"));
+    let programs: [(&str, &str, &str, Pairs<'_>); 7] = [
+        (SELF_SIGNED, "Ledgerlark archive", "self_signed_tls_client_auth", &[]),
+        (SIGNING, "Ledgerlark batch", "private_key_jwt", &[]),
+        (TWO_FACTORS, "Ledgerlark treasury", "client_secret_basic", &[("certificate", "required"), name]),
+        (WITH_PROOFS, "Ledgerlark invoices", "client_secret_basic", &[proofs]),
+        (BOUND_TWICE, "Ledgerlark payroll", "tls_client_auth", &[name, proofs]),
+        (FAPI_SIGNING, "Ledgerlark payments", "private_key_jwt", &[proofs, fapi2]),
+        (FAPI_CERTIFICATE, "Ledgerlark clearing", "tls_client_auth", &[name, fapi2]),
     ];
     let applications = programs.iter().map(|(id, name, methods, more)| {
         let pairs = [
@@ -47,6 +71,7 @@ pub(super) fn rows() -> Result<Vec<Row>, Invalid> {
             ("name", *name),
             ("trusted", "true"),
             ("status", "active"),
+            ("resources", sample::PAYMENTS),
             ("auth_methods", *methods),
         ];
         Row::read(Entity::Application, pairs.into_iter().chain(more.iter().copied()))
@@ -70,7 +95,10 @@ pub(super) async fn fill(bound: &Bound, files: &Files) -> Result<(), Failure> {
     register(bound, SELF_SIGNED, CredentialValue::Certificate(certificate.der().into())).await?;
     let key = public_key::read(&read(&files.verifying())?).map_err(Failure::unavailable)?;
     let jwk = serde_json::to_string(&key).map_err(Failure::unavailable)?;
-    register(bound, SIGNING, CredentialValue::Key(jwk.into())).await.map(drop)
+    for application in GRANTING {
+        register(bound, application, CredentialValue::Key(jwk.as_str().into())).await?;
+    }
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -107,6 +135,6 @@ mod tests {
         for row in &rows {
             row.applied_to(None).unwrap();
         }
-        assert_eq!(rows.len(), 6);
+        assert_eq!(rows.len(), 14);
     }
 }

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_row_is_one_that_the_directory_takes() {
-        for (tls, more) in [(false, 0), (true, 8)] {
+        for (tls, more) in [(false, 0), (true, 16)] {
             let rows = rows(tls).unwrap();
             for row in &rows {
                 row.applied_to(None).unwrap();

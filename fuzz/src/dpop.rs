@@ -68,7 +68,7 @@ fn taken(proof: &[u8], key: KeyThumbprint, claims: &str) -> bool {
 }
 
 fn judge() -> DpopJudge {
-    DpopJudge::new(false, 16, NOW.plus(-WINDOW), &SystemRandom)
+    DpopJudge::new(false, 16, NOW.plus(-WINDOW - AHEAD - 1), &SystemRandom)
 }
 
 fn judged(judge: &DpopJudge, proof: &[u8], key: Option<KeyThumbprint>) -> Result<KeyThumbprint, DpopRefusal> {

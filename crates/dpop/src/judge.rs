@@ -1,13 +1,13 @@
 //! The judge of one place where proofs come in.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use procura_jose::digest::sha256;
 use procura_jose::replay::{Claim, Used, UsedNames};
 use procura_jose::{Expect, JwtError, Random, SelfSignedError, SelfSignedJwt, verify_self_signed};
 use procura_protocol::confirmation::KeyThumbprint;
 use procura_protocol::dpop::{
-    DPOP_ALGORITHMS, DPOP_TYPE, DpopClaims, DpopFault, DpopTerms, MAX_NONCE_BYTES, MAX_PROOF_BYTES,
+    AHEAD, DPOP_ALGORITHMS, DPOP_TYPE, DpopClaims, DpopFault, DpopTerms, MAX_NONCE_BYTES, MAX_PROOF_BYTES,
 };
 use procura_protocol::time::UnixSeconds;
 
@@ -50,24 +50,32 @@ pub enum DpopRefusal {
 pub struct DpopJudge {
     nonces: Nonces,
     demands_nonces: bool,
-    began_at: UnixSeconds,
+    /// A proof of this second or before may have been used at a judge before this one.
+    used_until: AtomicI64,
     used: UsedNames<KeyThumbprint>,
     faults: Box<[AtomicU64]>,
 }
 
 impl DpopJudge {
-    /// A judge that begins now and knows of no proof that was used. One that was made before is taken with a
-    /// nonce only, since it may have been used before too. `most` is how many used proofs are remembered.
+    /// A judge that begins now and knows of no proof that was used. One that can have been used before now is taken
+    /// with a nonce only: one that says to be made before now, or so little later that it was taken by a clock that is
+    /// behind ([`AHEAD`]). `most` is how many used proofs are remembered.
     pub fn new(demands_nonces: bool, most: usize, now: UnixSeconds, random: &dyn Random) -> DpopJudge {
         let mut key = [0; 32];
         random.fill(&mut key);
         DpopJudge {
             nonces: Nonces::new(key),
             demands_nonces,
-            began_at: now,
+            used_until: AtomicI64::new(now.plus(AHEAD).0),
             used: UsedNames::bounded(most),
             faults: DpopFault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// Says that there was no judge before this one whom its proofs can have been shown to: then none of them needs a
+    /// nonce for it.
+    pub fn nothing_was_used_before(&self) {
+        self.used_until.store(i64::MIN, Ordering::Relaxed);
     }
 
     /// Whether every proof must have a nonce.
@@ -148,12 +156,13 @@ impl DpopJudge {
         }
     }
 
-    /// A nonce that is there must be ours, demanded or not: whoever put it there meant something by it.
+    /// One of ours says that the proof was made since we began. Where none is demanded, one of somebody else's says
+    /// nothing: several processes may be behind one address, and each gives out its own.
     fn nonce_holds(&self, claims: &DpopClaims, now: UnixSeconds) -> bool {
-        match &claims.nonce {
-            Some(nonce) => nonce.len() <= MAX_NONCE_BYTES && self.nonces.are_ours(nonce, now),
-            None => !self.demands_nonces && self.began_at <= claims.issued_at,
-        }
+        let is_ours = |nonce: &str| nonce.len() <= MAX_NONCE_BYTES && self.nonces.are_ours(nonce, now);
+        let used_until = self.used_until.load(Ordering::Relaxed);
+        claims.nonce.as_deref().is_some_and(is_ours)
+            || !self.demands_nonces && used_until < claims.issued_at.0
     }
 }
 

@@ -43,6 +43,11 @@ pub const fn cause(cause: RefusalCause) -> &'static str {
             "A DPoP proof came, and the application is registered for none. To change it: \
              procura application update APP --dpop-bound-access-tokens true"
         }
+        RefusalCause::NothingToBindTo => {
+            "The application's profile asks for bound tokens, and its registration binds them to nothing: it was \
+             written past what `procura application update` checks. To change it: procura application update APP \
+             --dpop-bound-access-tokens true"
+        }
         RefusalCause::ProfileAlgorithm => {
             "The resource's access tokens, or the application's ID tokens, are registered to be signed with RS256, \
              which the application's profile does not have."

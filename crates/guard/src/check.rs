@@ -141,6 +141,18 @@ impl Guard {
         if Scheme::of(headers) == Scheme::Dpop { self.proof_nonce(false) } else { None }
     }
 
+    /// Says that no process before this one can have been shown a proof for this resource: then none needs a nonce
+    /// for it. Otherwise those of the ten seconds after the start, and of before, are taken with a nonce only, since
+    /// nobody remembers whether they were used.
+    pub fn nothing_was_used_before(&self) {
+        self.inner.proofs.nothing_was_used_before();
+    }
+
+    /// How many used proofs of possession are remembered.
+    pub fn remembered_proofs(&self) -> usize {
+        self.inner.proofs.remembered()
+    }
+
     /// How many proofs of possession were refused, by why.
     pub fn refused_proofs(&self) -> impl Iterator<Item = (DpopFault, u64)> {
         self.inner.proofs.faults()
@@ -293,7 +305,7 @@ impl Guard {
         match (binding.key(), scheme) {
             (None, Scheme::Dpop) => return Err(TokenFault::KeyUnbound),
             (Some(_), _) if self.reached_at.is_empty() => {
-                self.inner.proofs.tell_that_none_are_taken();
+                self.inner.proofs.tell_that_none_are_taken(&self.inner.settings.audience);
                 return Err(TokenFault::ProofsNotTaken);
             }
             (Some(_), Scheme::Bearer) => return Err(TokenFault::KeyBound),

@@ -7,6 +7,7 @@ use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, TargetUri};
 use procura_jose::TokenDigest;
 use procura_protocol::confirmation::KeyThumbprint;
 use procura_protocol::dpop::DPOP_HEADER;
+use procura_protocol::ids::ResourceId;
 use procura_protocol::time::UnixSeconds;
 
 use crate::base_url::BaseUrl;
@@ -34,6 +35,15 @@ pub(crate) struct Proved<'a> {
 impl Proofs {
     pub(crate) fn new(judge: DpopJudge) -> Proofs {
         Proofs { judge, told_that_none_are_taken: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn nothing_was_used_before(&self) {
+        self.judge.nothing_was_used_before();
+    }
+
+    /// How many used proofs are remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.judge.remembered()
     }
 
     /// Uses up the proof of a request.
@@ -69,10 +79,12 @@ impl Proofs {
     }
 
     /// Once: it is the owner's to mend, and callers would repeat it.
-    pub(crate) fn tell_that_none_are_taken(&self) {
+    pub(crate) fn tell_that_none_are_taken(&self, resource: &ResourceId) {
         if !self.told_that_none_are_taken.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "a token came that is bound to a key, and such are refused: say where this resource is reached"
+                %resource,
+                "a token came that is bound to a key, and such are refused here: say by which URLs this resource is \
+                 reached (reached_at of a guard, url in every policy of forward auth)"
             );
         }
     }

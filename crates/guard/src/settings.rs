@@ -32,9 +32,9 @@ impl Settings {
     /// How much is kept of verified tokens when nobody says otherwise: about 2,000 of a few clients each.
     pub const USUAL_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
-    /// How many used proofs of possession are remembered when nobody says otherwise: up to 26 MB, and 1,500 requests
-    /// a second of all callers.
-    pub const USUAL_PROOF_CAPACITY: usize = 200_000;
+    /// How many used proofs of possession are remembered when nobody says otherwise: up to 130 MB when all of them
+    /// are. A quarter of them may be of one key, each for two minutes: some 2,000 calls a second of one caller.
+    pub const USUAL_PROOF_CAPACITY: usize = 1_000_000;
 
     /// Tokens of this issuer for this resource, signed with any algorithm of the server's.
     pub fn new(issuer: &str, audience: ResourceId) -> Settings {

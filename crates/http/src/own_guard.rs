@@ -44,7 +44,11 @@ pub(crate) fn guard_for<S: Store, J: Journal>(engine: &Arc<Engine<S, J>>, audien
     settings.proof_capacity = PROOFS;
     settings.demands_proof_nonces = engine.demands_proof_nonces();
     let (keys, marks) = (Arc::clone(&here) as _, Arc::clone(&here) as _);
-    Guard::new(settings, keys, marks, here, engine.random())
+    let guard = Guard::new(settings, keys, marks, here, engine.random());
+    if engine.is_first_to_answer() {
+        guard.nothing_was_used_before();
+    }
+    guard
 }
 
 /// Keys, marks and time of this process.

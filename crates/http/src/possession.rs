@@ -53,7 +53,12 @@ fn refused<S: Store, J: Journal>(app: &App<S, J>, error: &PossessionError) -> Re
             let message = AuthErrorMessage::new(ErrorCode::InvalidRequest, text);
             answer::with_reference(answer::refuse(&message), reference)
         }
-        PossessionError::NothingToBindTo => answer::refuse_with(ErrorCode::InvalidClient),
+        PossessionError::NothingToBindTo { reference } => {
+            let text = "The tokens of this application must be bound, and it is registered for nothing that they could be \
+                        bound to. Its registration must change.";
+            let message = AuthErrorMessage::new(ErrorCode::InvalidRequest, text);
+            answer::with_reference(answer::refuse(&message), reference)
+        }
         PossessionError::Unavailable(reason) => answer::unavailable(reason),
     }
 }

@@ -177,6 +177,8 @@ coded! {
         ProofNotRegistered = 14 "dpop_not_registered",
         /// The resource's tokens are signed with an algorithm that the application's profile does not have.
         ProfileAlgorithm = 15 "algorithm_not_in_profile",
+        /// The application's profile asks for bound tokens, and its registration binds them to nothing.
+        NothingToBindTo = 16 "nothing_to_bind_to",
     }
 }
 

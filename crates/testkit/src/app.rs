@@ -127,6 +127,7 @@ impl<S: Store + Clone> TestApp<S> {
             Some(fetcher) => engine.with_key_fetcher(fetcher),
             None => engine,
         });
+        engine.nothing_was_used_before();
         let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
         TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), router }

@@ -66,7 +66,7 @@ impl Random for Constant {
 
 /// One that began a minute ago and demands no nonces.
 pub(crate) fn judge() -> DpopJudge {
-    DpopJudge::new(false, 1_000, NOW.plus(-60), &Constant(1))
+    DpopJudge::new(false, 1_000, NOW.plus(-71), &Constant(1))
 }
 
 pub(crate) type Judged = Result<KeyThumbprint, DpopRefusal>;

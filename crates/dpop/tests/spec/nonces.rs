@@ -11,7 +11,7 @@ fn with_nonce(jti: &str, nonce: &str) -> String {
 
 /// One that demands nonces, with a key of its own.
 fn demanding(key: u8) -> DpopJudge {
-    DpopJudge::new(true, 1_000, NOW.plus(-60), &Constant(key))
+    DpopJudge::new(true, 1_000, NOW.plus(-71), &Constant(key))
 }
 
 #[test]
@@ -29,11 +29,12 @@ fn where_they_are_demanded_a_proof_without_a_nonce_of_ours_is_none_yet() {
 }
 
 #[test]
-fn where_they_are_not_demanded_one_that_is_there_must_still_be_ours() {
+fn where_they_are_not_demanded_one_of_another_process_says_nothing() {
     let judge = judge();
     assert!(!judge.demands_nonces());
-    assert_eq!(judged(&judge, &with_nonce("1", "somebody elses")), fault(DpopFault::Nonce));
-    assert!(judged(&judge, &with_nonce("1", &judge.nonce(NOW))).is_ok());
+    assert!(judged(&judge, &with_nonce("1", &demanding(2).nonce(NOW))).is_ok());
+    assert_eq!(judged(&judge, &with_nonce("1", "somebody elses")), fault(DpopFault::Replayed));
+    assert!(judged(&judge, &with_nonce("3", &judge.nonce(NOW))).is_ok());
     assert!(judged(&judge, &changed("2", |_| {})).is_ok());
 }
 
@@ -54,17 +55,35 @@ fn a_nonce_is_over_after_five_minutes_at_the_latest() {
 }
 
 #[test]
-fn a_proof_from_before_the_judge_began_is_taken_with_a_nonce_alone() {
+fn a_proof_that_can_have_been_used_before_the_judge_began_is_taken_with_a_nonce_of_its_own_alone() {
     let judge = DpopJudge::new(false, 1_000, NOW, &Constant(1));
-    let from_before = |claims: &mut serde_json::Value| claims["iat"] = (NOW.0 - 1).into();
-    assert_eq!(judged(&judge, &changed("1", from_before)), fault(DpopFault::Nonce));
-    assert!(judged(&judge, &changed("2", |_| {})).is_ok());
-    let nonce = judge.nonce(NOW);
-    let proof = changed("1", |claims| {
-        from_before(claims);
-        claims["nonce"] = nonce.as_str().into();
-    });
+    let (nonce, foreign) = (judge.nonce(NOW), demanding(2).nonce(NOW));
+    // Ten seconds ahead is what a clock may be behind that took it before.
+    for (at, made) in [-1, 0, 1, 10].into_iter().enumerate() {
+        let proof = |nonce: Option<&str>| {
+            changed(&at.to_string(), |claims| {
+                claims["iat"] = (NOW.0 + made).into();
+                if let Some(nonce) = nonce {
+                    claims["nonce"] = nonce.into();
+                }
+            })
+        };
+        assert_eq!(judged(&judge, &proof(None)), fault(DpopFault::Nonce), "{made}");
+        assert_eq!(judged(&judge, &proof(Some(&foreign))), fault(DpopFault::Nonce), "{made}");
+        assert!(judged(&judge, &proof(Some(&nonce))).is_ok(), "{made}");
+    }
+    let later = NOW.plus(1);
+    let proof = changed("later", |claims| claims["iat"] = (NOW.0 + 11).into());
+    assert!(judged_at(&judge, &proof, later).is_ok());
+}
+
+#[test]
+fn who_was_no_judge_before_needs_no_nonce_for_it() {
+    let judge = DpopJudge::new(false, 1_000, NOW, &Constant(1));
+    judge.nothing_was_used_before();
+    let proof = changed("1", |claims| claims["iat"] = (NOW.0 - 60).into());
     assert!(judged(&judge, &proof).is_ok());
+    assert_eq!(judged(&judge, &proof), fault(DpopFault::Replayed));
 }
 
 #[test]

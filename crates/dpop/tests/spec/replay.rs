@@ -62,7 +62,7 @@ fn one_of_sixteen_at_once_is_the_first() {
 
 #[test]
 fn without_room_none_is_forgotten_and_none_taken_and_that_is_no_fault_of_the_proof() {
-    let judge = DpopJudge::new(false, 4, NOW.plus(-60), &Constant(1));
+    let judge = DpopJudge::new(false, 4, NOW.plus(-71), &Constant(1));
     let es256 = key(Algorithm::Es256);
     assert!(judged(&judge, &proof(es256, "1")).is_ok());
     assert_eq!(judged(&judge, &proof(es256, "2")), Err(DpopRefusal::Full));

@@ -29,7 +29,7 @@ const KEY: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
 const NOW: UnixSeconds = UnixSeconds(1_562_262_620);
 
 fn judged(rest: &str, method: &str, url: &str, token: Option<&str>) -> Judged {
-    let judge = DpopJudge::new(false, 10, NOW.plus(-60), &Constant(1));
+    let judge = DpopJudge::new(false, 10, NOW.plus(-71), &Constant(1));
     let targets = [TargetUri::parse(url).unwrap()];
     let token = token.map(|token| sha256(token.as_bytes()));
     let terms = DpopTerms { method, targets: &targets, now: NOW, token };

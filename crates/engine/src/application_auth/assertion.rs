@@ -182,7 +182,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             application: application.id.as_str(),
             audience: &self.settings.issuer,
             now: now.seconds(),
-            lifetime: GRANT_LIFETIME,
+            lifetime: self.settings.assertion_lifetime.min(GRANT_LIFETIME),
         };
         if let Err(fault) = claims.check(&terms) {
             return Ok(Err(fault));

@@ -5,6 +5,8 @@
 //! this file makes a [`TokenRequester`], and nothing is issued to anybody else: an application that is registered
 //! for bound tokens can't be given another kind by leaving something out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Proofs, TargetUri};
 use procura_jose::Random;
 use procura_protocol::application_auth::Profile;
@@ -35,12 +37,14 @@ pub struct PossessionSettings {
 pub(crate) struct Possession {
     judge: DpopJudge,
     aliases: Vec<Box<str>>,
+    is_first: AtomicBool,
 }
 
 impl Possession {
     pub(crate) fn new(settings: PossessionSettings, now: UnixSeconds, random: &dyn Random) -> Possession {
         let PossessionSettings { demands_nonces, aliases } = settings;
-        Possession { judge: DpopJudge::new(demands_nonces, MOST_PROOFS, now, random), aliases }
+        let judge = DpopJudge::new(demands_nonces, MOST_PROOFS, now, random);
+        Possession { judge, aliases, is_first: AtomicBool::new(false) }
     }
 }
 
@@ -105,7 +109,10 @@ pub enum PossessionError {
     /// Theirs: the application's profile asks for bound tokens, and nothing is there that its token could be bound
     /// to.
     #[error("the application's tokens must be bound, and there is nothing to bind them to")]
-    NothingToBindTo,
+    NothingToBindTo {
+        /// The record.
+        reference: RandomId,
+    },
     /// Ours: not now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -136,7 +143,10 @@ impl<S: Store, J: Journal> Engine<S, J> {
         };
         let binding = Binding::of(certificate, key);
         if registration.profile == Profile::Fapi2 && binding.is_none() {
-            return Err(PossessionError::NothingToBindTo);
+            let refused = (RefusalCause::NothingToBindTo, 0);
+            let now = self.now().map_err(Unavailable::from)?;
+            let reference = self.record_refusal(&application, refused, AskedFor::Nobody, now).await?;
+            return Err(PossessionError::NothingToBindTo { reference });
         }
         Ok(TokenRequester { application, binding })
     }
@@ -153,10 +163,12 @@ impl<S: Store, J: Journal> Engine<S, J> {
         match self.possession.judge.judge(request.proofs, &terms, None) {
             Ok(key) => Ok(key),
             Err(DpopRefusal::Full) => {
-                tracing::error!(
-                    remembered = self.possession.judge.remembered(),
-                    "no more used proofs of possession can be remembered; applications that send them are answered with 503"
-                );
+                if self.possession.judge.may_tell(now.seconds()) {
+                    tracing::error!(
+                        remembered = self.possession.judge.remembered(),
+                        "no more used proofs of possession can be remembered; applications that send them are answered with 503"
+                    );
+                }
                 Err(Unavailable::ProofsFull.into())
             }
             Err(DpopRefusal::Fault(fault @ DpopFault::Nonce)) => {
@@ -168,6 +180,18 @@ impl<S: Store, J: Journal> Engine<S, J> {
                 Err(PossessionError::Fault { fault, reference: Some(reference) })
             }
         }
+    }
+
+    /// Says that nothing was answered on this data before this process: then no proof of possession needs a nonce
+    /// because it may have been used then.
+    pub fn nothing_was_used_before(&self) {
+        self.possession.judge.nothing_was_used_before();
+        self.possession.is_first.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Engine::nothing_was_used_before`] was said.
+    pub fn is_first_to_answer(&self) -> bool {
+        self.possession.is_first.load(Ordering::Relaxed)
     }
 
     /// The nonce to be sent with an answer: when proofs must have one, or when one is asked for now.

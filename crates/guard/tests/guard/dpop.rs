@@ -44,6 +44,7 @@ fn setting_with(change: impl FnOnce(&mut Settings)) -> Setting {
     settings.reached_at = vec![BaseUrl::parse(AUDIENCE).unwrap()];
     change(&mut settings);
     let guard = Guard::new(settings, keys, marks.clone(), clock.clone(), &Constant(1));
+    guard.nothing_was_used_before();
     let token = signer.bound(Binding::Key(prover.thumbprint()));
     Setting { signer, prover, token, marks, clock, guard, calls: Arc::default() }
 }

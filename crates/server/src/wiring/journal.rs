@@ -52,7 +52,8 @@ pub(super) async fn with_signer<T>(
 }
 
 /// Lets the engine remember which assertions were used, before it serves: whoever uses one again is refused,
-/// whatever happened in between.
+/// whatever happened in between. Proofs of possession are written nowhere; the engine is told if nobody can have
+/// shown one, which needs a token or the answer to a request for one.
 pub(super) async fn remember_used_assertions<S: Store, J: Journal>(
     engine: &Arc<Engine<S, J>>,
     data: &Path,
@@ -60,10 +61,15 @@ pub(super) async fn remember_used_assertions<S: Store, J: Journal>(
     let (engine, reader) = (Arc::clone(engine), Reader::new(Arc::new(RealDisk::new(data))));
     let read = tokio::task::spawn_blocking(move || {
         let now = engine.now().map_err(|error| Failure::unavailable(whole(&error)))?;
-        let since = UnixMillis(now.0.saturating_sub(REPLAY_WINDOW * 1_000));
-        reader
+        let longest = REPLAY_WINDOW.max(engine.settings().lifetime);
+        let since = UnixMillis(now.0.saturating_sub(longest.saturating_mul(1_000)));
+        let answered = reader
             .used_assertions(since, |used| engine.remember_used_assertion(&used, now))
-            .map_err(|error| journal_failed(&error))
+            .map_err(|error| journal_failed(&error))?;
+        if !answered {
+            engine.nothing_was_used_before();
+        }
+        Ok(())
     });
     read.await.map_err(|error| Failure::unavailable(format_args!("the journal was not read: {error}")))?
 }

@@ -55,23 +55,26 @@ impl<D: Disk> Reader<D> {
         Ok(Entries { disk, scanner, from: seq.max(1), ready: VecDeque::new(), end_checked: 0, failed: false })
     }
 
-    /// Shows every assertion that was used at `since` or later, oldest first; some of before may come too.
-    /// For a start, while nobody writes.
+    /// Shows every assertion that was used at `since` or later, oldest first; some of before may come too. Whether
+    /// a server wrote anything since then, beside changes of the directory, which commands bring too. For a start,
+    /// while nobody writes.
     pub fn used_assertions(
         &self,
         since: UnixMillis,
         mut show: impl FnMut(AssertionUsed),
-    ) -> Result<(), JournalError> {
+    ) -> Result<bool, JournalError> {
+        let mut answered = false;
         let segments = self.segments()?;
         // The records before a segment are no younger than its header says.
         let older = |info: &&SegmentInfo| info.header.last_at < since;
         let from = segments.iter().rev().find(older).or(segments.first());
         let mut scanner = match from {
             Some(info) => Scanner::open_limited(&self.disk, info.header.first_seq)?,
-            None => return Ok(()),
+            None => return Ok(false),
         };
         loop {
             while let Some(batch) = scanner.next()? {
+                answered = answered || batch.payloads().any(|payload| codec::change_of(payload).is_none());
                 batch.payloads().filter_map(codec::assertion_of).for_each(&mut show);
             }
             let next = segment::next_segment(&*self.disk, scanner.info.header.first_seq)?;
@@ -80,7 +83,7 @@ impl<D: Disk> Reader<D> {
             scanner.check_seam(&next.info)?;
             scanner = next;
         }
-        scanner.at_end().map(drop)
+        scanner.at_end().map(|_| answered)
     }
 
     /// All records that are there now, newest first.

@@ -43,6 +43,7 @@ mod defects;
 mod fapi2;
 mod fapi2_authentication;
 mod fapi2_proofs;
+mod fapi2_resources;
 mod fapi2_tokens;
 mod forward_auth;
 mod forward_auth_callers;

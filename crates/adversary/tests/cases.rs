@@ -36,7 +36,7 @@ fn every_case_says_what_must_hold_and_what_that_rests_on() {
         assert!(case.title.chars().next().is_some_and(|first| !first.is_lowercase()), "{}", case.id);
         assert!(!case.title.ends_with('.') && !case.title.contains('\n'), "{}", case.id);
         for part in case.source.split("; ") {
-            let known = ["RFC ", "contract ", "CVE-", "OpenID Connect ", "FAPI "];
+            let known = ["RFC ", "contract ", "CVE-", "OpenID Connect ", "FAPI ", "draft-ietf-"];
             assert!(known.iter().any(|beginning| part.starts_with(beginning)), "{}: {part}", case.id);
         }
     }

@@ -238,7 +238,7 @@ fn exchanged(cases: &mut Cases) {
     cases.at(
         grants,
         ("id-token-as-subject", "An ID token that the server gave is not changed into an access token"),
-        "RFC 8725 3.11; RFC 9700 4.15",
+        "RFC 8725 3.11; RFC 8693 5",
         |attempt| {
             attempt.ask()?.send()?.granted()?;
             let grant = attempt.there()?.ask()?.send()?.granted()?;

@@ -53,7 +53,7 @@ const OF_EVERY: &[(&str, &str, &str, Look)] = &[
             holds(told <= left + 5, "a longer life than the token's")
         },
     ),
-    ("life-is-short", "A token lives a day at most", "RFC 9700 4.15; RFC 6819 3.1.2", |attempt, grant| {
+    ("life-is-short", "A token lives a day at most", "RFC 6819 3.1.2, 5.1.5.3", |attempt, grant| {
         let claims = attempt.says(grant)?.claims;
         let life = claims["exp"].as_i64().unwrap_or(i64::MAX) - now();
         holds((0..=86_400).contains(&life), "a longer life, or none")

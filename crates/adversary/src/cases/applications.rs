@@ -260,7 +260,7 @@ pub(super) fn add(cases: &mut Cases) {
             "applications-alike",
             "A refusal of an application that exists is that of one that does not, byte for byte",
         ),
-        "RFC 9700 4.15; contract 6",
+        "contract 6",
         |attempt| {
             let own = honest(attempt)?;
             let ask = |id: &str| attempt.ask()?.unproved().header("Authorization", basic(id, "wrong")).send();

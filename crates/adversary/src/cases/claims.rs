@@ -101,18 +101,24 @@ const LIES: &[Lie] = &[
         claim!("aud", []),
     ),
     ("aud-other", "for another server", "RFC 7523 3", ASSERTIONS, claim!("aud", "https://other.example")),
-    ("aud-two", "for this server and another", "RFC 7523bis 4; CVE-2025-27371", ASSERTIONS, |_, jwt, key| {
-        let own = jwt.claims["aud"].clone();
-        Some(jwt.claim("aud", json!([own, "https://other.example"])).signed(key))
-    }),
-    ("aud-list", "whose aud is a list of one", "RFC 7523bis 4", ASSERTIONS, |_, jwt, key| {
+    (
+        "aud-two",
+        "for this server and another",
+        "draft-ietf-oauth-rfc7523bis 4; CVE-2025-27371",
+        ASSERTIONS,
+        |_, jwt, key| {
+            let own = jwt.claims["aud"].clone();
+            Some(jwt.claim("aud", json!([own, "https://other.example"])).signed(key))
+        },
+    ),
+    ("aud-list", "whose aud is a list of one", "draft-ietf-oauth-rfc7523bis 4", ASSERTIONS, |_, jwt, key| {
         let own = jwt.claims["aud"].clone();
         Some(jwt.claim("aud", json!([own])).signed(key))
     }),
     (
         "aud-endpoint",
         "for the URL that is asked",
-        "RFC 7523bis 4; CVE-2025-27371",
+        "draft-ietf-oauth-rfc7523bis 4; CVE-2025-27371",
         ASSERTIONS,
         |attempt, jwt, key| {
             let contact = attempt.world.contact(ContactRole::Allowed).ok()?;

@@ -324,7 +324,7 @@ pub(super) const FORGERIES: &[Forgery] = &[
         let [header, claims, signature] = parts(&honest.token)?;
         Some(format!("{header}.{}\n{}.{signature}", &claims[..8], &claims[8..]))
     }),
-    ("nested", "inside of another that a stranger signed", "RFC 8725 3.12", |honest, stranger| {
+    ("nested", "inside of another that a stranger signed", "RFC 8725 3.3", |honest, stranger| {
         let header = stranger_header(honest, stranger).head("cty", json!("JWT")).header.to_string();
         Some(compact(header.as_bytes(), honest.token.as_bytes(), |message| stranger.ec.sign(message)))
     }),

@@ -369,7 +369,7 @@ fn spellings(cases: &mut Cases) {
     cases.at(
         &super::TOKEN_DOORS,
         ("error-echoes-nothing", "An error does not give back what was sent"),
-        "RFC 6749 5.2; RFC 9700 4.15",
+        "RFC 6749 5.2",
         |attempt| {
             honest(attempt)?;
             let mark = "zx9markzx9";

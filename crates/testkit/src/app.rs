@@ -80,7 +80,16 @@ impl TestApp {
         store.set(world.publish());
         let mut settings = settings();
         change(&mut settings);
-        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, (policies, None))
+        let beside = Beside { policies, ..Beside::default() };
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, beside)
+    }
+
+    /// A server over that world which began anew, and does not know what the one before it was shown.
+    pub fn after_another(world: &World, algorithms: &[Algorithm]) -> TestApp {
+        let store = MemoryStore::default();
+        store.set(world.publish());
+        let beside = Beside { is_after_another: true, ..Beside::default() };
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings(), beside)
     }
 
     /// A server over that world, with an ES256 key, that fetches the keys of applications so.
@@ -88,8 +97,21 @@ impl TestApp {
         let store = MemoryStore::default();
         store.set(world.publish());
         let keys = TestKeys::new(&[Algorithm::Es256]);
-        TestApp::over((store, Arc::default()), keys, settings(), (Vec::new(), Some(fetcher)))
+        TestApp::over(
+            (store, Arc::default()),
+            keys,
+            settings(),
+            Beside { fetcher: Some(fetcher), ..Beside::default() },
+        )
     }
+}
+
+/// What few tests want, beside settings.
+#[derive(Default)]
+struct Beside {
+    policies: Vec<Policy>,
+    fetcher: Option<Arc<dyn FetchKeys>>,
+    is_after_another: bool,
 }
 
 /// What a test sets where it says nothing else.
@@ -110,7 +132,7 @@ fn settings() -> Settings {
 impl<S: Store + Clone> TestApp<S> {
     /// A server over that store, with an ES256 key and that clock.
     pub fn on(store: S, clock: Arc<FixedClock>) -> TestApp<S> {
-        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), (Vec::new(), None))
+        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), Beside::default())
     }
 
     #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
@@ -118,7 +140,7 @@ impl<S: Store + Clone> TestApp<S> {
         (store, clock): (S, Arc<FixedClock>),
         keys: TestKeys,
         settings: Settings,
-        (policies, fetcher): (Vec<Policy>, Option<Arc<dyn FetchKeys>>),
+        Beside { policies, fetcher, is_after_another }: Beside,
     ) -> TestApp<S> {
         let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
@@ -127,7 +149,9 @@ impl<S: Store + Clone> TestApp<S> {
             Some(fetcher) => engine.with_key_fetcher(fetcher),
             None => engine,
         });
-        engine.nothing_was_used_before();
+        if !is_after_another {
+            engine.nothing_was_used_before();
+        }
         let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
         TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), router }

@@ -235,28 +235,26 @@ async fn a_proof_has_its_claims_and_may_have_others() {
 }
 
 #[tokio::test]
-async fn a_nonce_that_this_server_did_not_give_is_answered_with_one() {
-    let fapi = begun();
-    for (path, form) in doors() {
-        let proof = fapi.proof(&path);
-        let asked = async |nonce: &str| {
-            let proof = proof.clone().claim("nonce", nonce).sign();
-            fapi.request(&path, form).proving(&[proof]).to(&fapi.app).await
-        };
-        let refused = asked("AAAAAAAAAAAAAAAAAAAAAA").await;
-        assert_refused(&refused, 400, "use_dpop_nonce");
-        assert_eq!(asked(refused.header("dpop-nonce")).await.status, 200, "it was not used up");
-    }
+async fn where_none_is_demanded_a_nonce_of_another_process_says_nothing() {
+    accepts("another's nonce", |proof, _| proof.claim("nonce", "AAAAAAAAAAAAAAAAAAAAAA").sign()).await;
 }
 
 #[tokio::test]
-async fn a_proof_from_before_the_process_began_needs_a_nonce() {
-    let fapi = Fapi::new((With::Key, With::Key));
-    let proof = fapi.proof("/token").claim("iat", BEGINNING.0 - 1);
-    let answer = fapi.request("/token", OWN).proving(&[proof.sign()]).to(&fapi.app).await;
-    assert_refused(&answer, 400, "use_dpop_nonce");
-    let proof = proof.claim("nonce", answer.header("dpop-nonce"));
-    assert_eq!(fapi.request("/token", OWN).proving(&[proof.sign()]).to(&fapi.app).await.status, 200);
+async fn a_proof_that_can_have_been_used_before_the_process_began_needs_a_nonce_of_it() {
+    let fapi = Fapi::after_another((With::Key, With::Key));
+    for (path, form) in doors() {
+        for made in [BEGINNING.0 - 1, BEGINNING.0, BEGINNING.0 + 10] {
+            let proof = fapi.proof(&path).claim("iat", made);
+            let asked = async |proof: Proof<'_>| {
+                fapi.request(&path, form).proving(&[proof.sign()]).to(&fapi.app).await
+            };
+            let answer = asked(proof.clone()).await;
+            assert_refused(&answer, 400, "use_dpop_nonce");
+            let others = asked(proof.clone().claim("nonce", "AAAAAAAAAAAAAAAAAAAAAA")).await;
+            assert_refused(&others, 400, "use_dpop_nonce");
+            assert_eq!(asked(proof.claim("nonce", answer.header("dpop-nonce"))).await.status, 200);
+        }
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,8 @@ impl TestApp {
         store.set(world.publish());
         let mut settings = settings();
         change(&mut settings);
-        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, (policies, None))
+        let (keys, more) = (TestKeys::new(algorithms), (policies, None, true));
+        TestApp::over((store, Arc::default()), keys, settings, more)
     }
 
     /// A server over that world, with an ES256 key, that fetches the keys of applications so.
@@ -88,7 +89,7 @@ impl TestApp {
         let store = MemoryStore::default();
         store.set(world.publish());
         let keys = TestKeys::new(&[Algorithm::Es256]);
-        TestApp::over((store, Arc::default()), keys, settings(), (Vec::new(), Some(fetcher)))
+        TestApp::over((store, Arc::default()), keys, settings(), (Vec::new(), Some(fetcher), true))
     }
 }
 
@@ -110,7 +111,20 @@ fn settings() -> Settings {
 impl<S: Store + Clone> TestApp<S> {
     /// A server over that store, with an ES256 key and that clock.
     pub fn on(store: S, clock: Arc<FixedClock>) -> TestApp<S> {
-        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), (Vec::new(), None))
+        TestApp::over(
+            (store, clock),
+            TestKeys::new(&[Algorithm::Es256]),
+            settings(),
+            (Vec::new(), None, true),
+        )
+    }
+
+    /// Another server on the same directory, with the same keys, at the same time: what one process knew the next
+    /// does not. Its journal is a new one.
+    #[must_use]
+    pub fn restarted(&self) -> TestApp<S> {
+        let sources = (self.store.clone(), Arc::clone(&self.clock));
+        TestApp::over(sources, self.keys.clone(), settings(), (Vec::new(), None, false))
     }
 
     #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
@@ -118,7 +132,7 @@ impl<S: Store + Clone> TestApp<S> {
         (store, clock): (S, Arc<FixedClock>),
         keys: TestKeys,
         settings: Settings,
-        (policies, fetcher): (Vec<Policy>, Option<Arc<dyn FetchKeys>>),
+        (policies, fetcher, is_first): (Vec<Policy>, Option<Arc<dyn FetchKeys>>, bool),
     ) -> TestApp<S> {
         let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
@@ -127,7 +141,9 @@ impl<S: Store + Clone> TestApp<S> {
             Some(fetcher) => engine.with_key_fetcher(fetcher),
             None => engine,
         });
-        engine.nothing_was_used_before();
+        if is_first {
+            engine.nothing_was_used_before();
+        }
         let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
             .expect("an issuer that is a URI");
         TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), router }

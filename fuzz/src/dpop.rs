@@ -2,7 +2,7 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Proofs, TargetUri};
+use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Of, Owner, Proofs, TargetUri};
 use procura_jose::digest::sha256;
 use procura_jose::{Algorithm, PrivateKey, SystemRandom};
 use procura_protocol::confirmation::KeyThumbprint;
@@ -63,7 +63,6 @@ fn taken(proof: &[u8], key: KeyThumbprint, claims: &str) -> bool {
     let bounds = (NOW.0 - WINDOW) as f64..=(NOW.0 + AHEAD) as f64;
     assert!(made.is_some_and(|made| bounds.contains(&made)), "iat out of bounds");
     assert!(written["jti"].as_str().is_some_and(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len())));
-    assert!(written.get("nonce").is_none(), "a nonce that nobody gave out");
     true
 }
 
@@ -74,7 +73,8 @@ fn judge() -> DpopJudge {
 fn judged(judge: &DpopJudge, proof: &[u8], key: Option<KeyThumbprint>) -> Result<KeyThumbprint, DpopRefusal> {
     let targets: Vec<TargetUri> = TargetUri::parse(TARGET).into_iter().collect();
     let token = Some(sha256(TOKEN.as_bytes()));
-    judge.judge(Proofs::One(proof), &DpopTerms { method: METHOD, targets: &targets, now: NOW, token }, key)
+    let of = Of { owner: Owner::of("app_1"), key };
+    judge.judge(Proofs::One(proof), &DpopTerms { method: METHOD, targets: &targets, now: NOW, token }, of)
 }
 
 fn signed(key: &PrivateKey, header: &str, claims: &str) -> String {

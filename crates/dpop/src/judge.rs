@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use procura_jose::digest::sha256;
+use procura_jose::digest::{Sha256, sha256};
 use procura_jose::replay::{Claim, Used, UsedNames};
 use procura_jose::{Expect, JwtError, Random, SelfSignedError, SelfSignedJwt, verify_self_signed};
 use procura_protocol::confirmation::KeyThumbprint;
@@ -46,13 +46,34 @@ pub enum DpopRefusal {
     Full,
 }
 
+/// Whose proofs are counted together, so that nobody can take the room of others: an application. Keys are free to
+/// make, so a key is nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Owner([u8; 16]);
+
+impl Owner {
+    /// The owner of this name.
+    pub fn of(name: &str) -> Owner {
+        Owner(short(sha256(name.as_bytes())))
+    }
+}
+
+/// What a request is held against beside its terms.
+#[derive(Debug, Clone, Copy)]
+pub struct Of {
+    /// Who sends it.
+    pub owner: Owner,
+    /// The key that the proof must be of, if that is known.
+    pub key: Option<KeyThumbprint>,
+}
+
 /// Judges the proofs that come to one server or one guard.
 pub struct DpopJudge {
     nonces: Nonces,
     demands_nonces: bool,
     /// A proof of this second or before may have been used at a judge before this one.
     used_until: AtomicI64,
-    used: UsedNames<KeyThumbprint>,
+    used: UsedNames<Owner>,
     faults: Box<[AtomicU64]>,
 }
 
@@ -88,19 +109,19 @@ impl DpopJudge {
         self.nonces.now(now)
     }
 
-    /// The key of which this request brings a proof, used up. Whoever knows which key it must be says so in
-    /// `expected`: then a proof of another is none, and takes nothing from anybody.
+    /// The key of which this request brings a proof, used up. A proof of another key than the one that it must be of
+    /// is none.
     ///
     /// # Errors
     ///
-    /// [`DpopRefusal`]; what came is then not used up, except that a proof comes again.
+    /// [`DpopRefusal`]. What is refused is not used up by that; [`DpopFault::Replayed`] says that it was before.
     pub fn judge(
         &self,
         proofs: Proofs<'_>,
         terms: &DpopTerms<'_>,
-        expected: Option<KeyThumbprint>,
+        of: Of,
     ) -> Result<KeyThumbprint, DpopRefusal> {
-        let judged = self.decide(proofs, terms, expected);
+        let judged = self.decide(proofs, terms, of);
         if let Err(DpopRefusal::Fault(fault)) = judged {
             let counts = DpopFault::ALL.iter().zip(&self.faults);
             for (_, count) in counts.filter(|(counted, _)| **counted == fault) {
@@ -130,7 +151,7 @@ impl DpopJudge {
         &self,
         proofs: Proofs<'_>,
         terms: &DpopTerms<'_>,
-        expected: Option<KeyThumbprint>,
+        of: Of,
     ) -> Result<KeyThumbprint, DpopRefusal> {
         let proof = match proofs {
             Proofs::None => return Err(DpopRefusal::Fault(DpopFault::Missing)),
@@ -140,15 +161,13 @@ impl DpopJudge {
         let proof = verify(proof).map_err(DpopRefusal::Fault)?;
         let (key, claims) = (proof.key(), proof.claims());
         claims.check(terms).map_err(DpopRefusal::Fault)?;
-        if expected.is_some_and(|expected| expected != key) {
+        if of.key.is_some_and(|expected| expected != key) {
             return Err(DpopRefusal::Fault(DpopFault::OtherKey));
         }
         if !self.nonce_holds(claims, terms.now) {
             return Err(DpopRefusal::Fault(DpopFault::Nonce));
         }
-        let whole = sha256(claims.id.as_bytes());
-        let digest = std::array::from_fn(|at| whole[at]);
-        let used = Used { owner: key, digest, ends_at: claims.ends_at() };
+        let used = Used { owner: of.owner, digest: name_of(key, &claims.id), ends_at: claims.ends_at() };
         match self.used.claim(&used, terms.now) {
             Claim::First => Ok(key),
             Claim::Again => Err(DpopRefusal::Fault(DpopFault::Replayed)),
@@ -164,6 +183,18 @@ impl DpopJudge {
         claims.nonce.as_deref().is_some_and(is_ours)
             || !self.demands_nonces && used_until < claims.issued_at.0
     }
+}
+
+/// A `jti` is a name among those of its key alone: others may give the same.
+fn name_of(key: KeyThumbprint, id: &str) -> [u8; 16] {
+    let mut digest = Sha256::new();
+    digest.update(&key.0);
+    digest.update(id.as_bytes());
+    short(digest.finish())
+}
+
+fn short(whole: [u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|at| whole[at])
 }
 
 fn verify(proof: &[u8]) -> Result<SelfSignedJwt<DpopClaims>, DpopFault> {

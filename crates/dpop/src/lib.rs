@@ -20,6 +20,6 @@
 mod judge;
 mod nonces;
 
-pub use judge::{DpopJudge, DpopRefusal, Proofs};
+pub use judge::{DpopJudge, DpopRefusal, Of, Owner, Proofs};
 pub use procura_protocol::dpop::{DPOP_ALGORITHMS, DpopFault, DpopTerms};
 pub use procura_protocol::target_uri::TargetUri;

@@ -196,7 +196,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
 
     /// Counts the contact that was asked for, whether or not there is one. Who walks through more of them in
     /// an hour than an honest partner does is told of in the log, once.
-    fn admit_contact(
+    pub(crate) fn admit_contact(
         &self,
         caller: &AuthenticatedApplication,
         contact: Fingerprint,
@@ -263,6 +263,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             expires_at: grant.expires_at,
             version: caller.directory().version(),
             door: wanted.door,
+            bound_to: binding,
         });
         let durable = self.journal.append(now, &record).map_err(Unavailable::from)?;
         let id_token = match wanted.id_token {

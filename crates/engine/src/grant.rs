@@ -139,6 +139,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             access_token_key: KeyNo(signer.number()),
             expires_at,
             version: caller.directory().version(),
+            bound_to: requester.binding(),
         });
         let durable = self.journal.append(now, &record).map_err(Unavailable::from)?;
         let access_token = signer.sign(TokenKind::AccessToken, &claims).await;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
-use procura_dpop::{DpopFault, DpopJudge};
+use procura_dpop::{DpopFault, DpopJudge, Owner};
 use procura_jose::marks::token_subjects;
 use procura_jose::{Expect, Jwks, JwtError, MAX_TOKEN_BYTES, Random, TokenDigest, VerifiedCache, verify_jwt};
 use procura_protocol::access_token::{AccessToken, Holder};
@@ -57,6 +57,8 @@ struct Verified {
     issued_at: UnixSeconds,
     not_before: Option<UnixSeconds>,
     confirmation: Option<Confirmation>,
+    /// Whom it was issued to, as proofs are counted.
+    application: Owner,
     version: u64,
     subjects: Box<[MarkSubject]>,
     /// Generation of the marks that it was last found clear of.
@@ -182,7 +184,8 @@ impl Guard {
         let (digest, verified) = self.check_in_force(token, scheme, request.certificate)?;
         // Last, because it is used up by that: nobody loses a proof to a token that is refused anyway.
         if let Some(key) = verified.key() {
-            let proved = Proved { request, token: &digest, key, reached_at: &self.reached_at };
+            let (application, reached_at) = (verified.application, &self.reached_at);
+            let proved = Proved { request, token: &digest, key, application, reached_at };
             self.inner.proofs.judge(&proved, self.inner.clock.now())?;
         }
         let facts = verified.facts.clone().ok_or(Refusal::NoContact)?;
@@ -323,6 +326,7 @@ impl Guard {
 impl Verified {
     fn new(token: AccessToken, kid: &str, keys: Arc<Jwks>) -> Verified {
         let subjects = token_subjects(&token, kid);
+        let application = Owner::of(token.application.as_str());
         let facts = match token.holder {
             Holder::Contact { contact, presence, mandates } => Some(Arc::new(Facts {
                 contact,
@@ -341,6 +345,7 @@ impl Verified {
             issued_at: token.issued_at,
             not_before: token.not_before,
             confirmation: token.confirmation,
+            application,
             version: token.version,
             subjects,
             clear_of: AtomicU64::new(NEVER),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderValue;
-use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, TargetUri};
+use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Of, Owner, TargetUri};
 use procura_jose::TokenDigest;
 use procura_protocol::confirmation::KeyThumbprint;
 use procura_protocol::dpop::DPOP_HEADER;
@@ -28,6 +28,8 @@ pub(crate) struct Proved<'a> {
     pub(crate) token: &'a TokenDigest,
     /// The key that the token is bound to.
     pub(crate) key: KeyThumbprint,
+    /// Whom it was issued to.
+    pub(crate) application: Owner,
     /// Where the resource is reached.
     pub(crate) reached_at: &'a [BaseUrl],
 }
@@ -48,12 +50,16 @@ impl Proofs {
 
     /// Uses up the proof of a request.
     pub(crate) fn judge(&self, proved: &Proved<'_>, now: UnixSeconds) -> Result<(), Refusal> {
-        let Proved { request, token, key, reached_at } = *proved;
+        let Proved { request, token, key, application, reached_at } = *proved;
         let path = request.uri.path();
         let targets: Vec<TargetUri> = reached_at.iter().filter_map(|base| base.target(path)).collect();
         let values = request.headers.get_all(DPOP_HEADER).iter().map(HeaderValue::as_bytes);
         let terms = DpopTerms { method: request.method, targets: &targets, now, token: Some(token.bytes()) };
-        match self.judge.judge(procura_dpop::Proofs::of(values), &terms, Some(key)) {
+        match self.judge.judge(
+            procura_dpop::Proofs::of(values),
+            &terms,
+            Of { owner: application, key: Some(key) },
+        ) {
             Ok(_) => Ok(()),
             Err(DpopRefusal::Fault(fault)) => Err(Refusal::Proof(fault)),
             Err(DpopRefusal::Full) => {
@@ -61,7 +67,8 @@ impl Proofs {
                     let remembered = self.judge.remembered();
                     tracing::error!(
                         remembered,
-                        "no more used proofs of possession can be remembered; calls are answered 503"
+                        "no more used proofs of possession can be remembered, of an application or of all; calls are \
+                         answered 503"
                     );
                 }
                 Err(Unavailable::Proofs.into())

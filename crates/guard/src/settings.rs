@@ -33,7 +33,7 @@ impl Settings {
     pub const USUAL_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
     /// How many used proofs of possession are remembered when nobody says otherwise: up to 130 MB when all of them
-    /// are. A quarter of them may be of one key, each for two minutes: some 2,000 calls a second of one caller.
+    /// are. A quarter of them may be of one application, each for two minutes: some 2,000 calls a second of each.
     pub const USUAL_PROOF_CAPACITY: usize = 1_000_000;
 
     /// Tokens of this issuer for this resource, signed with any algorithm of the server's.

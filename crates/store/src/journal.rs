@@ -8,6 +8,7 @@
 use std::future::Future;
 
 use procura_protocol::coded;
+use procura_protocol::confirmation::Binding;
 use procura_protocol::time::{UnixMillis, UnixSeconds};
 use thiserror::Error;
 
@@ -78,6 +79,8 @@ pub struct Issued {
     pub version: Version,
     /// By what it was asked for.
     pub door: Door,
+    /// What the access token is bound to. Of before this was recorded: nothing, though it may have been.
+    pub bound_to: Option<Binding>,
 }
 
 coded! {
@@ -109,6 +112,8 @@ pub struct OwnIssued {
     pub expires_at: UnixSeconds,
     /// `dv`: what it was decided on.
     pub version: Version,
+    /// What it is bound to.
+    pub bound_to: Option<Binding>,
 }
 
 /// Facts of a refusal. All refusals have records of exactly one size, so that not even the journal's

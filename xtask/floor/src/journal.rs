@@ -55,6 +55,7 @@ fn issued() -> Issued {
         resource: ResourceNo(1),
         id_token_key: Some(KeyNo(1)),
         door: procura_store::journal::Door::ContactToken,
+        bound_to: None,
         access_token_key: KeyNo(1),
         expires_at: UnixSeconds(1_800_000_000),
         version: Version(30_000),

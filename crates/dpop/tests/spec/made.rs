@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Proofs, TargetUri};
+use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Of, Owner, Proofs, TargetUri};
 use procura_jose::digest::sha256;
 use procura_jose::{Algorithm, PrivateKey, Random, base64url};
 use procura_protocol::confirmation::KeyThumbprint;
@@ -98,5 +98,5 @@ pub(crate) fn with_terms(
 ) -> Judged {
     let targets = [TargetUri::parse("https://procura.example/token").expect("a URL")];
     let terms = DpopTerms { method: "POST", targets: &targets, now, token };
-    judge.judge(proofs, &terms, expected)
+    judge.judge(proofs, &terms, Of { owner: Owner::of("app_1"), key: expected })
 }

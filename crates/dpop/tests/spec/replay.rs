@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use procura_dpop::{DpopFault, DpopJudge, DpopRefusal};
+use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Of, Owner, Proofs, TargetUri};
 use procura_jose::Algorithm;
 
 use crate::made::{Constant, NOW, changed, fault, judge, judged, judged_at, key, proof};
@@ -67,7 +67,16 @@ fn without_room_none_is_forgotten_and_none_taken_and_that_is_no_fault_of_the_pro
     assert!(judged(&judge, &proof(es256, "1")).is_ok());
     assert_eq!(judged(&judge, &proof(es256, "2")), Err(DpopRefusal::Full));
     assert_eq!(judged(&judge, &proof(es256, "1")), fault(DpopFault::Replayed));
-    assert!(judged(&judge, &proof(key(Algorithm::EdDsa), "1")).is_ok(), "the room of another key");
+    // Keys are free: another one of the same application has no room of its own.
+    assert_eq!(judged(&judge, &proof(key(Algorithm::EdDsa), "1")), Err(DpopRefusal::Full));
+    let of = Of { owner: Owner::of("app_2"), key: None };
+    let targets = [TargetUri::parse("https://procura.example/token").unwrap()];
+    let terms = DpopTerms { method: "POST", targets: &targets, now: NOW, token: None };
+    let other = proof(key(Algorithm::EdDsa), "1");
+    assert!(
+        judge.judge(Proofs::One(other.as_bytes()), &terms, of).is_ok(),
+        "the room of another application"
+    );
     assert_eq!(judge.faults().map(|(_, count)| count).sum::<u64>(), 1);
     assert!(judge.may_tell(NOW) && !judge.may_tell(NOW));
 }

@@ -1,6 +1,6 @@
 //! The proofs that RFC 9449 prints, in its sections 4.1 and 7.1.
 
-use procura_dpop::{DpopFault, DpopJudge, DpopTerms, Proofs, TargetUri};
+use procura_dpop::{DpopFault, DpopJudge, DpopTerms, Of, Owner, Proofs, TargetUri};
 use procura_jose::digest::sha256;
 use procura_protocol::confirmation::KeyThumbprint;
 use procura_protocol::time::UnixSeconds;
@@ -33,7 +33,11 @@ fn judged(rest: &str, method: &str, url: &str, token: Option<&str>) -> Judged {
     let targets = [TargetUri::parse(url).unwrap()];
     let token = token.map(|token| sha256(token.as_bytes()));
     let terms = DpopTerms { method, targets: &targets, now: NOW, token };
-    judge.judge(Proofs::One(format!("{HEADER}.{rest}").as_bytes()), &terms, None)
+    judge.judge(
+        Proofs::One(format!("{HEADER}.{rest}").as_bytes()),
+        &terms,
+        Of { owner: Owner::of("app_1"), key: None },
+    )
 }
 
 #[test]

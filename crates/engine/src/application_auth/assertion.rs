@@ -22,6 +22,7 @@ use procura_protocol::client_assertion::{
     AHEAD, ASSERTION_TYPES, AssertionFault, ClientAssertion, GRANT_LIFETIME, LONGEST_ASSERTION_LIFETIME,
     MAX_ASSERTION_BYTES, Purpose, Terms,
 };
+use procura_protocol::ids;
 use procura_protocol::secret::Secret;
 use procura_protocol::time::UnixMillis;
 use procura_protocol::token::GRANT_TYPE_HEADER;
@@ -30,6 +31,7 @@ use procura_store::records::{Application, ApplicationNo, Registration};
 use procura_store::{Clock, Directory, Journal, Store};
 
 use super::{AuthenticatedApplication, NotAuthenticated, Proved};
+use crate::contact_token::ContactTokenError;
 use crate::limits::LimitReached;
 use crate::{Engine, Unavailable};
 use published::PublishedKeys;
@@ -148,8 +150,8 @@ impl<S: Store, J: Journal> Engine<S, J> {
         &self,
         caller: &AuthenticatedApplication,
         assertion: &Secret,
-    ) -> Result<Result<Box<str>, AssertionFault>, Unavailable> {
-        let granted = self.judge_grant(caller.application(), assertion).await?;
+    ) -> Result<Result<Box<str>, AssertionFault>, ContactTokenError> {
+        let granted = self.judge_grant(caller, assertion).await?;
         if let Err(fault) = granted {
             self.assertions.count(fault);
         }
@@ -158,9 +160,10 @@ impl<S: Store, J: Journal> Engine<S, J> {
 
     async fn judge_grant(
         &self,
-        application: &Application,
+        caller: &AuthenticatedApplication,
         assertion: &Secret,
-    ) -> Result<Result<Box<str>, AssertionFault>, Unavailable> {
+    ) -> Result<Result<Box<str>, AssertionFault>, ContactTokenError> {
+        let application = caller.application();
         let jwt = match read(assertion, GRANT_TYPES) {
             Ok(jwt) if jwt.has_type() => jwt,
             Ok(_) => return Ok(Err(AssertionFault::Type)),
@@ -176,7 +179,7 @@ impl<S: Store, J: Journal> Engine<S, J> {
             Ok(claims) => claims,
             Err(fault) => return Ok(Err(fault)),
         };
-        let now = self.now()?;
+        let now = self.now().map_err(Unavailable::from)?;
         let terms = Terms {
             purpose: Purpose::Grant,
             application: application.id.as_str(),
@@ -186,6 +189,10 @@ impl<S: Store, J: Journal> Engine<S, J> {
         };
         if let Err(fault) = claims.check(&terms) {
             return Ok(Err(fault));
+        }
+        // What is over the ceiling is neither written nor lost. A contact that was admitted stays so for its hour.
+        if ids::check_party(&claims.subject).is_ok() {
+            self.admit_contact(caller, self.fingerprint(&claims.subject))?;
         }
         if !self.use_up(application, &claims, now).await? {
             return Ok(Err(AssertionFault::Replayed));

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Proofs, TargetUri};
+use procura_dpop::{DpopFault, DpopJudge, DpopRefusal, DpopTerms, Of, Owner, Proofs, TargetUri};
 use procura_jose::Random;
 use procura_protocol::application_auth::Profile;
 use procura_protocol::confirmation::{Binding, CertificateThumbprint, KeyThumbprint};
@@ -159,8 +159,9 @@ impl<S: Store, J: Journal> Engine<S, J> {
         let now = self.now().map_err(Unavailable::from)?;
         let bases = std::iter::once(&self.settings.issuer).chain(&self.possession.aliases);
         let targets: Vec<TargetUri> = bases.filter_map(|base| TargetUri::under(base, request.path)).collect();
+        let of = Of { owner: Owner::of(application.application().id.as_str()), key: None };
         let terms = DpopTerms { method: request.method, targets: &targets, now: now.seconds(), token: None };
-        match self.possession.judge.judge(request.proofs, &terms, None) {
+        match self.possession.judge.judge(request.proofs, &terms, of) {
             Ok(key) => Ok(key),
             Err(DpopRefusal::Full) => {
                 if self.possession.judge.may_tell(now.seconds()) {

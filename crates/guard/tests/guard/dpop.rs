@@ -37,6 +37,13 @@ fn setting() -> Setting {
 }
 
 fn setting_with(change: impl FnOnce(&mut Settings)) -> Setting {
+    let setting = setting_after_another(change);
+    setting.guard.nothing_was_used_before();
+    setting
+}
+
+/// One that does not know what a guard before it was shown.
+fn setting_after_another(change: impl FnOnce(&mut Settings)) -> Setting {
     let (signer, prover) = (Signer::new(), Prover::new());
     let keys = Arc::new(SetKeys::new(Some(signer.keys())));
     let (marks, clock) = (Arc::new(Marks::default()), Arc::new(TestClock::at(START)));
@@ -44,7 +51,6 @@ fn setting_with(change: impl FnOnce(&mut Settings)) -> Setting {
     settings.reached_at = vec![BaseUrl::parse(AUDIENCE).unwrap()];
     change(&mut settings);
     let guard = Guard::new(settings, keys, marks.clone(), clock.clone(), &Constant(1));
-    guard.nothing_was_used_before();
     let token = signer.bound(Binding::Key(prover.thumbprint()));
     Setting { signer, prover, token, marks, clock, guard, calls: Arc::default() }
 }
@@ -304,13 +310,15 @@ async fn where_nonces_are_demanded_a_proof_without_one_gets_one_and_so_does_ever
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proof_from_before_the_guard_began_is_taken_with_a_nonce_only() {
-    let setting = setting();
-    let came = setting.changed("iat", START - 1).await;
-    assert_refused(&came, "DPoP", "use_dpop_nonce");
-    assert!(came.nonce().is_some());
+async fn a_proof_that_can_have_been_used_before_the_guard_began_is_taken_with_a_nonce_only() {
+    let setting = setting_after_another(|_| {});
+    for made in [START - 1, START, START + 10] {
+        let came = setting.changed("iat", made).await;
+        assert_refused(&came, "DPoP", "use_dpop_nonce");
+        assert!(came.nonce().is_some());
+    }
     setting.clock.set_wall_by(60);
-    assert_eq!(setting.changed("iat", START).await.status, 200);
+    assert_eq!(setting.changed("iat", START + 11).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,7 +326,7 @@ async fn who_can_remember_no_more_proofs_says_so_and_takes_none() {
     let setting = setting_with(|settings| settings.proof_capacity = 4);
     let proof = |jti: &str| setting.prover.proof(&setting.token, jti);
     assert_eq!(setting.call(&setting.dpop(), &[&proof("1")]).await.status, 200);
-    // A quarter of the room is for one key.
+    // A quarter of the room is for one application, whatever key it has.
     let came = setting.call(&setting.dpop(), &[&proof("2")]).await;
     assert_eq!(came.status, 503);
     assert!(came.headers.contains_key("retry-after"));

@@ -61,11 +61,14 @@ pub(super) async fn remember_used_assertions<S: Store, J: Journal>(
     let (engine, reader) = (Arc::clone(engine), Reader::new(Arc::new(RealDisk::new(data))));
     let read = tokio::task::spawn_blocking(move || {
         let now = engine.now().map_err(|error| Failure::unavailable(whole(&error)))?;
-        let longest = REPLAY_WINDOW.max(engine.settings().lifetime);
-        let since = UnixMillis(now.0.saturating_sub(longest.saturating_mul(1_000)));
+        let ago = |seconds: i64| UnixMillis(now.0.saturating_sub(seconds.saturating_mul(1_000)));
         let answered = reader
-            .used_assertions(since, |used| engine.remember_used_assertion(&used, now))
+            .used_assertions(ago(REPLAY_WINDOW), |used| engine.remember_used_assertion(&used, now))
             .map_err(|error| journal_failed(&error))?;
+        // Calls with a token are in no record, but the token that they came with is.
+        let oldest = ago(engine.settings().longest_lifetime);
+        let answered =
+            answered || reader.used_assertions(oldest, |_| {}).map_err(|error| journal_failed(&error))?;
         if !answered {
             engine.nothing_was_used_before();
         }

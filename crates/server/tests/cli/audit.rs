@@ -46,6 +46,7 @@ fn every_change_is_in_the_journal_once_with_its_actor() {
         "expires_at",
         "kid",
         "door",
+        "bound_to",
         "cause",
         "actor",
         "hash",

@@ -4,6 +4,7 @@
 //! form (times zigzag first); ids and HMACs are 16 bytes as they are. All refusals have one length, so
 //! that neither the disk nor a wait for it tells one from another.
 
+use procura_protocol::confirmation::Binding;
 use procura_protocol::time::{UnixMillis, UnixSeconds};
 use procura_store::change::{Action, Actor, ChangeSeq, Entity};
 use procura_store::journal::{
@@ -47,6 +48,7 @@ pub fn encode(record: &Record, into: &mut Vec<u8>) {
             number(into, issued.access_token_key.0.into());
             signed(into, issued.expires_at.0);
             number(into, issued.version.0);
+            encode_binding(issued.bound_to, into);
         }
         Record::Refused(refused) => encode_refused(refused, into),
         Record::Changed(changed) => encode_changed(changed, into),
@@ -73,11 +75,15 @@ pub fn encode(record: &Record, into: &mut Vec<u8>) {
 pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
     let mut fields = Fields(payload);
     let record = match fields.byte()? {
-        ISSUED => Record::Issued(decode_issued(&mut fields, Door::ContactToken)?),
-        ISSUED_BY => match Door::from_code(fields.byte()?) {
-            None | Some(Door::ContactToken) => return Err(UnknownPayload),
-            Some(door) => Record::Issued(decode_issued(&mut fields, door)?),
-        },
+        ISSUED => Record::Issued(decode_issued(&mut fields, (Door::ContactToken, None))?),
+        ISSUED_BY => {
+            let door = Door::from_code(fields.byte()?).ok_or(UnknownPayload)?;
+            let bound_to = decode_binding(&mut fields)?;
+            if is_first_layout(door, bound_to) {
+                return Err(UnknownPayload);
+            }
+            Record::Issued(decode_issued(&mut fields, (door, bound_to))?)
+        }
         OWN_ISSUED => Record::OwnIssued(OwnIssued {
             reference: RandomId(fields.bytes()?),
             jti_seed: RandomId(fields.bytes()?),
@@ -86,6 +92,7 @@ pub fn decode(payload: &[u8]) -> Result<Record, UnknownPayload> {
             access_token_key: KeyNo(fields.small()?),
             expires_at: UnixSeconds(fields.signed()?),
             version: Version(fields.number()?),
+            bound_to: decode_binding(&mut fields)?,
         }),
         REFUSED => Record::Refused(decode_refused(&mut fields)?),
         CHANGED => Record::Changed(decode_changed(&mut fields)?),
@@ -137,11 +144,18 @@ pub fn class_of(record: &Record) -> Class {
     }
 }
 
-/// By the first door the layout is that of before there were others, so that an issue has one form.
+/// By the first door, and bound to nothing, the layout is that of before there was anything else, so that an issue
+/// has one form.
+const fn is_first_layout(door: Door, bound_to: Option<Binding>) -> bool {
+    matches!((door, bound_to), (Door::ContactToken, None))
+}
+
 fn encode_issued(issued: &Issued, into: &mut Vec<u8>) {
-    match issued.door {
-        Door::ContactToken => into.push(ISSUED),
-        door => into.extend([ISSUED_BY, door.code()]),
+    if is_first_layout(issued.door, issued.bound_to) {
+        into.push(ISSUED);
+    } else {
+        into.extend([ISSUED_BY, issued.door.code()]);
+        encode_binding(issued.bound_to, into);
     }
     into.extend_from_slice(&issued.reference.0);
     into.extend_from_slice(&issued.id_token_jti.0);
@@ -156,12 +170,39 @@ fn encode_issued(issued: &Issued, into: &mut Vec<u8>) {
     issued.clients.iter().for_each(|client| number(into, client.0.into()));
 }
 
+const TO_CERTIFICATE: u8 = 1;
+const TO_KEY: u8 = 2;
+
+/// A byte that says to what, then a digest for each.
+fn encode_binding(bound_to: Option<Binding>, into: &mut Vec<u8>) {
+    let certificate = bound_to.and_then(Binding::certificate);
+    let key = bound_to.and_then(Binding::key);
+    into.push(certificate.map_or(0, |_| TO_CERTIFICATE) | key.map_or(0, |_| TO_KEY));
+    into.extend(certificate.iter().flat_map(|certificate| certificate.0));
+    into.extend(key.iter().flat_map(|key| key.0));
+}
+
+fn decode_binding(fields: &mut Fields<'_>) -> Result<Option<Binding>, UnknownPayload> {
+    let to = fields.byte()?;
+    if to & !(TO_CERTIFICATE | TO_KEY) != 0 {
+        return Err(UnknownPayload);
+    }
+    let mut digest = |is_there: bool| is_there.then(|| fields.bytes::<32>()).transpose();
+    let certificate = digest(to & TO_CERTIFICATE != 0)?.map(Into::into);
+    let key = digest(to & TO_KEY != 0)?.map(Into::into);
+    Ok(Binding::of(certificate, key))
+}
+
 /// No key has this number: they are counted from 1.
 const NO_KEY: u32 = 0;
 
-fn decode_issued(fields: &mut Fields<'_>, door: Door) -> Result<Issued, UnknownPayload> {
+fn decode_issued(
+    fields: &mut Fields<'_>,
+    (door, bound_to): (Door, Option<Binding>),
+) -> Result<Issued, UnknownPayload> {
     Ok(Issued {
         door,
+        bound_to,
         reference: RandomId(fields.bytes()?),
         id_token_jti: RandomId(fields.bytes()?),
         contact: ContactNo(fields.small()?),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use procura_engine::explain;
 use procura_engine::token_id::access_token_jti;
+use procura_protocol::confirmation::Binding;
 use procura_protocol::mark::MarkSubject;
 use procura_storage::journal::Entry;
 use procura_store::administration::Administration as _;
@@ -32,6 +33,8 @@ pub(super) struct Told {
     kid: Option<String>,
     /// By what a token was asked for.
     door: Option<&'static str>,
+    /// What the token is bound to, as its `cnf` says.
+    bound_to: Option<String>,
     cause: Option<String>,
     actor: Option<String>,
     hash: String,
@@ -150,11 +153,19 @@ fn of_issue(plain: Told, issued: &Issued, names: &Names) -> Told {
         clients: Some(issued.clients.iter().map(client).collect()),
         id_token_jti: issued.id_token_key.map(|_| issued.id_token_jti.to_string()),
         door: Some(issued.door.name()),
+        bound_to: issued.bound_to.map(bound_to),
         access_token_jti: Some(access_token_jti(issued.id_token_jti).to_string()),
         expires_at: Some(issued.expires_at.to_string()),
         kid: kids.map(|kids| kids.join(" ")),
         ..plain
     }
+}
+
+/// The members of `cnf`, each with a space between name and digest.
+fn bound_to(binding: Binding) -> String {
+    let certificate = binding.certificate().map(|certificate| format!("x5t#S256 {certificate}"));
+    let key = binding.key().map(|key| format!("jkt {key}"));
+    certificate.into_iter().chain(key).collect::<Vec<_>>().join(" ")
 }
 
 fn of_own_issue(plain: Told, issued: &OwnIssued, names: &Names) -> Told {
@@ -166,6 +177,7 @@ fn of_own_issue(plain: Told, issued: &OwnIssued, names: &Names) -> Told {
         expires_at: Some(issued.expires_at.to_string()),
         kid: name(names, Entity::Key, issued.access_token_key.0),
         door: Some("client_credentials"),
+        bound_to: issued.bound_to.map(bound_to),
         ..plain
     }
 }
@@ -253,6 +265,7 @@ impl Told {
             ("contact_id", self.contact_id.as_deref()),
             ("clients", clients.as_deref()),
             ("door", self.door),
+            ("bound_to", self.bound_to.as_deref()),
             ("expires_at", self.expires_at.as_deref()),
             ("cause", self.cause.as_deref()),
         ];

@@ -7,6 +7,7 @@ fn issued(clients: usize) -> Record {
 fn issued_by(door: Door, clients: usize) -> Record {
     Record::Issued(Issued {
         door,
+        bound_to: None,
         reference: RandomId([0xA1; 16]),
         id_token_jti: RandomId([0xB2; 16]),
         contact: ContactNo(u32::MAX),
@@ -18,6 +19,11 @@ fn issued_by(door: Door, clients: usize) -> Record {
         expires_at: UnixSeconds(4_102_444_800),
         version: Version(u64::MAX),
     })
+}
+
+fn bound(door: Door, binding: Binding) -> Record {
+    let Record::Issued(issued) = issued_by(door, 2) else { unreachable!() };
+    Record::Issued(Issued { bound_to: Some(binding), ..issued })
 }
 
 fn without_id_token() -> Record {
@@ -66,6 +72,9 @@ fn every_kind() -> Vec<Record> {
         issued_by(Door::JwtBearer, 3),
         issued_by(Door::TokenExchange, 1),
         without_id_token(),
+        bound(Door::ContactToken, Binding::Certificate([0xD4; 32].into())),
+        bound(Door::JwtBearer, Binding::Key([0xE5; 32].into())),
+        bound(Door::TokenExchange, Binding::CertificateAndKey([0xD4; 32].into(), [0xE5; 32].into())),
         Record::OwnIssued(OwnIssued {
             reference: RandomId([0xA1; 16]),
             jti_seed: RandomId([0xB2; 16]),
@@ -74,6 +83,7 @@ fn every_kind() -> Vec<Record> {
             access_token_key: KeyNo(u32::MAX),
             expires_at: UnixSeconds(4_102_444_800),
             version: Version(u64::MAX),
+            bound_to: Some(Binding::Key([0xE5; 32].into())),
         }),
         Record::Started(Started { version: Version(12) }),
         Record::AuthenticationFailures(AuthenticationFailures {
@@ -202,8 +212,12 @@ fn a_number_has_one_form() {
 fn an_issue_by_the_first_door_has_one_form() {
     let mut bytes = encoded(&issued(1));
     assert_eq!(bytes[0], ISSUED);
-    bytes.splice(..1, [ISSUED_BY, Door::ContactToken.code()]);
+    bytes.splice(..1, [ISSUED_BY, Door::ContactToken.code(), 0]);
     assert_eq!(decode(&bytes), Err(UnknownPayload));
     bytes[1] = 0;
     assert_eq!(decode(&bytes), Err(UnknownPayload));
+    bytes[1] = Door::JwtBearer.code();
+    assert!(decode(&bytes).is_ok());
+    bytes[2] = 4;
+    assert_eq!(decode(&bytes), Err(UnknownPayload), "bound to what nobody knows");
 }

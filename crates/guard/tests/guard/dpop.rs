@@ -333,7 +333,8 @@ async fn who_can_remember_no_more_proofs_says_so_and_takes_none() {
     assert_refused(&setting.call(&setting.dpop(), &[&proof("1")]).await, "DPoP", "invalid_dpop_proof");
     let other = Prover::new();
     let token = setting.signer.bound(Binding::Key(other.thumbprint()));
-    assert_eq!(setting.call(&format!("DPoP {token}"), &[&other.proof(&token, "1")]).await.status, 200);
+    let came = setting.call(&format!("DPoP {token}"), &[&other.proof(&token, "1")]).await;
+    assert_eq!(came.status, 503, "another key of the same application makes no room");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,11 +12,12 @@ use http_body_util::BodyExt;
 use procura_engine::application_auth::assertion::FetchKeys;
 use procura_engine::limits::PerMinute;
 use procura_engine::{Engine, Settings};
-use procura_http::Front;
 use procura_http::connection::Drain;
 use procura_http::forward_auth::Policy;
 use procura_http::front::Surroundings;
 use procura_http::limits::Limits;
+use procura_http::metrics::ProofWatch;
+use procura_http::{Front, Offer};
 use procura_jose::ring::Keys;
 use procura_jose::{Algorithm, Expect, verify_jwt};
 use procura_protocol::claims::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE};
@@ -46,6 +47,8 @@ pub struct TestApp<S = MemoryStore> {
     pub engine: Arc<Engine<S, MemoryJournal>>,
     /// What its front is given.
     pub surroundings: Surroundings,
+    /// What its guards count.
+    pub proofs: ProofWatch,
     router: Router,
 }
 
@@ -144,9 +147,11 @@ impl<S: Store + Clone> TestApp<S> {
         if is_first {
             engine.nothing_was_used_before();
         }
-        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), policies)
+        let proofs = ProofWatch::default();
+        let offer = Offer { policies, proofs: proofs.clone(), ..Offer::default() };
+        let router = procura_http::router(Arc::clone(&engine), Limits::default(), Drain::new(), offer)
             .expect("an issuer that is a URI");
-        TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), router }
+        TestApp { clock, store, journal, keys, engine, surroundings: Surroundings::default(), proofs, router }
     }
 
     /// Sends a request as it is.

@@ -23,6 +23,8 @@ use crate::refusal::{NONCE, Refusal};
 /// A request whose token is not in force is answered here. Which client a call is about and what the route
 /// needs is asked by the extractors ([`crate::ActingFor`], [`crate::OnBehalfOf`]); a route without one has
 /// checked that the caller has a token, and nothing else.
+///
+/// An answer of the layer carries the [`Refusal`] in its extensions, for a layer around this one that counts or logs.
 #[derive(Debug, Clone)]
 pub struct GuardLayer {
     guard: Guard,
@@ -156,7 +158,9 @@ where
                 GuardFuture::Answering { answer: inner.call(request), nonce }
             }
             Err(refusal) => {
-                GuardFuture::Refused { answer: Some(layer.guard.answer(&refusal, request.headers())) }
+                let mut answer = layer.guard.answer(&refusal, request.headers());
+                answer.extensions_mut().insert(refusal);
+                GuardFuture::Refused { answer: Some(answer) }
             }
         }
     }

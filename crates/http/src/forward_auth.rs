@@ -34,6 +34,7 @@ use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
 use crate::answer;
+use crate::metrics::Place;
 use crate::own_guard::guard_for;
 use crate::routes::App;
 pub use callers::Callers;
@@ -66,6 +67,8 @@ struct Guarded {
     policy: Policy,
     audience: ResourceId,
     guard: Guard,
+    /// Whose the guard is.
+    place: Place,
 }
 
 impl ForwardAuth {
@@ -82,9 +85,18 @@ impl ForwardAuth {
             let guard = guards.entry(audience.clone());
             let guard = guard.or_insert_with(|| guard_for(engine, audience.clone()));
             let guard = guard.at(policy.reached_at.iter().cloned());
-            (policy.name.clone(), Arc::new(Guarded { policy, audience, guard }))
+            let place = if audience == built_in { Place::Api } else { Place::ForwardAuth };
+            (policy.name.clone(), Arc::new(Guarded { policy, audience, guard, place }))
         });
         ForwardAuth(guarded.collect())
+    }
+
+    /// The guards that are not the server's own, one of each resource.
+    pub(crate) fn guards_of_resources(&self) -> Vec<Guard> {
+        let guarded = self.0.values().filter(|guarded| guarded.place == Place::ForwardAuth);
+        let of_resources: HashMap<_, _> =
+            guarded.map(|guarded| (&guarded.audience, &guarded.guard)).collect();
+        of_resources.into_values().cloned().collect()
     }
 }
 
@@ -102,6 +114,9 @@ pub(crate) async fn any<S: Store, J: Journal>(
         Ok(authority) => allowed(&authority, guarded.guard.next_nonce(&head.headers)),
         Err(refused) => {
             tracing::debug!(policy = name, %refused, "not let through");
+            if let Refused::Guard(refusal) = &refused {
+                app.proofs.refused_at(guarded.place, refusal);
+            }
             refused.answer(&guarded.guard, &head.headers)
         }
     }
@@ -115,7 +130,7 @@ fn split(path: &str) -> (&str, &str) {
 
 async fn judge<S: Store, J: Journal>(
     engine: &Engine<S, J>,
-    Guarded { policy, audience, guard }: &Guarded,
+    Guarded { policy, audience, guard, .. }: &Guarded,
     head: &Parts,
     rest: &str,
 ) -> Result<Authority, Refused> {

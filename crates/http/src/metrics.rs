@@ -1,5 +1,6 @@
 //! What the wire counts: requests and how long they took. Connections are counted by
-//! [`ConnectionCounts`](crate::connection::ConnectionCounts).
+//! [`ConnectionCounts`](crate::connection::ConnectionCounts), proofs of possession by the guards
+//! that judge them ([`ProofWatch`]).
 //!
 //! Every count is one addition to a number that is there from the start: no lock, no allocation, and no
 //! label that a caller could make up. Who writes them down for a scraper is not known here.
@@ -8,6 +9,7 @@
 //! metrics down (`server/telemetry/metrics.rs`); the tests then ask for it in the dashboard and in
 //! `docs/operations/metrics.md`.
 
+mod proofs;
 mod route;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +24,7 @@ use http::{HeaderValue, StatusCode};
 use procura_protocol::paths;
 use procura_store::histogram::Histogram;
 
+pub use proofs::{Place, ProofWatch};
 pub use route::Route;
 
 /// Statuses that are counted apart. Whatever else there may be is counted with the last.

@@ -3,21 +3,24 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
 use procura_engine::Engine;
-use procura_guard::Guard;
+use procura_guard::{Guard, Refusal};
 use procura_protocol::ids::InvalidId;
 use procura_protocol::metadata::Metadata;
 use procura_protocol::paths;
 use procura_store::{Journal, Store};
 use thiserror::Error;
+use tower::ServiceBuilder;
 
 use crate::available_contacts::Slots;
 use crate::connection::Drain;
 use crate::events::Places;
 use crate::forward_auth::{ForwardAuth, Policy};
 use crate::limits::Limits;
+use crate::metrics::{Place, ProofWatch};
 use crate::own_guard::own_guard;
 use crate::{
     about_token, answer, available_contacts, clients, contact_token, contacts, documents, events,
@@ -39,6 +42,7 @@ pub(crate) struct App<S, J> {
     pub(crate) drain: Drain,
     pub(crate) guard: Guard,
     pub(crate) forward_auth: ForwardAuth,
+    pub(crate) proofs: ProofWatch,
 }
 
 /// Why the routes can't be put together.
@@ -59,6 +63,8 @@ pub struct Offer {
     pub policies: Vec<Policy>,
     /// The URL under which a listener asks for certificates, if one does (RFC 8705 5).
     pub mutual_tls: Option<String>,
+    /// For whoever wants to know what the guards count: filled by the router.
+    pub proofs: ProofWatch,
 }
 
 impl From<Vec<Policy>> for Offer {
@@ -78,7 +84,7 @@ pub fn router<S: Store, J: Journal>(
     drain: Drain,
     offer: impl Into<Offer>,
 ) -> Result<Router, CannotServe> {
-    let Offer { policies, mutual_tls } = offer.into();
+    let Offer { policies, mutual_tls, proofs } = offer.into();
     let metadata = Metadata::new(&engine.settings().issuer);
     let metadata = match &mutual_tls {
         Some(base) => metadata.with_mutual_tls(base),
@@ -86,8 +92,17 @@ pub fn router<S: Store, J: Journal>(
     };
     let metadata = serde_json::to_vec(&metadata)?.into();
     let guard = own_guard(&engine, mutual_tls.as_deref())?;
-    let guarded = guard.layer();
     let forward_auth = ForwardAuth::new(&engine, policies, &guard);
+    proofs.fill(Place::Api, vec![guard.clone()]);
+    proofs.fill(Place::ForwardAuth, forward_auth.guards_of_resources());
+    let watch = proofs.clone();
+    let seen = move |response: Response| {
+        if let Some(refusal) = response.extensions().get::<Refusal>() {
+            watch.refused_at(Place::Api, refusal);
+        }
+        response
+    };
+    let guarded = ServiceBuilder::new().map_response(seen).layer(guard.layer());
     let app = Arc::new(App {
         engine,
         limits,
@@ -98,6 +113,7 @@ pub fn router<S: Store, J: Journal>(
         drain,
         guard,
         forward_auth,
+        proofs,
     });
     Ok(Router::new()
         .route(paths::TOKEN_FOR_CONTACT, post(contact_token::post))

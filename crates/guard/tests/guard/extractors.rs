@@ -9,7 +9,7 @@ use axum::routing::get;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use procura_guard::{
-    ActingFor, CanTrade, ClientPlace, Guard, OnBehalfOf, Person, Reading, ResourceId, Settings,
+    ActingFor, CanTrade, ClientPlace, Guard, OnBehalfOf, Person, Reading, Refusal, ResourceId, Settings,
 };
 use procura_protocol::mark::MarkKind;
 use tower::ServiceExt;
@@ -92,6 +92,13 @@ async fn even_a_route_without_an_extractor_needs_a_token_in_force() {
     let app = routes().layer(setting.guard.layer());
     assert_eq!(call(&app, "/bare", None).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(call(&app, "/bare", Some(&setting.signer.token())).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_layer_around_the_guards_learns_why_it_refused() {
+    let app = routes().layer(setting().guard.layer());
+    let answer = app.oneshot(Request::get("/bare").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.extensions().get::<Refusal>(), Some(&Refusal::NoToken));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use procura_engine::counts::FailedProof;
 use procura_engine::limits::{Limit, Limits};
 use procura_http::connection::{Drain, Handshake};
-use procura_http::metrics::{Metrics, Route};
+use procura_http::metrics::{Metrics, Place, ProofWatch, Route};
 use procura_protocol::time::UnixSeconds;
 use procura_store::Directory;
 use procura_store::credential::{CredentialKind, WARNED_AHEAD};
@@ -36,11 +36,16 @@ use crate::wiring::ThisEngine;
 /// The door of applications' own tokens, as exports of the journal name it too.
 const OWN_TOKEN: &str = "client_credentials";
 
+/// Where proofs of possession are judged by the engine; a [`Place`] is where guards do.
+const TOKEN_ENDPOINT: &str = "token";
+
 /// Everything that is counted.
 pub(crate) struct Exposition {
     pub(crate) engine: Arc<ThisEngine>,
     /// Requests.
     pub(crate) wire: Arc<Metrics>,
+    /// Proofs of possession that guards judge.
+    pub(crate) proofs: ProofWatch,
     /// Connections.
     pub(crate) drain: Drain,
 }
@@ -72,6 +77,7 @@ impl Collector for Exposition {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut families = Families(encoder);
         self.decisions(&mut families)?;
+        self.proofs(&mut families)?;
         self.limits(&mut families)?;
         self.requests(&mut families)?;
         self.connections(&mut families)?;
@@ -105,18 +111,27 @@ impl Exposition {
             "Assertions that proved nothing, by fault.",
             "fault",
             faults,
-        )?;
-        let faults = self.engine.refused_proofs().map(|(fault, count)| (fault.name(), count));
-        families.counts(
-            "procura_proofs_refused",
-            "Proofs of possession that proved nothing at the token endpoints, by fault.",
-            "fault",
-            faults,
-        )?;
-        families.gauge(
+        )
+    }
+
+    fn proofs(&self, families: &mut Families<'_>) -> fmt::Result {
+        let at_token =
+            self.engine.refused_proofs().map(|(fault, count)| (TOKEN_ENDPOINT, fault.name(), count));
+        let at_guards = Place::ALL.into_iter().flat_map(|place| {
+            self.proofs.refused(place).map(move |(fault, count)| (place.name(), fault, count))
+        });
+        let about = "Proofs of possession that proved nothing, by place and fault.";
+        let mut family = families.begin("procura_proofs_refused", about, MetricType::Counter)?;
+        for (place, fault, count) in at_token.chain(at_guards) {
+            let labels = [("place", place), ("fault", fault)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        let at_guards = Place::ALL.map(|place| (place.name(), self.proofs.remembered(place) as u64));
+        families.gauges(
             "procura_proofs_remembered",
-            "Used proofs of possession that are remembered.",
-            self.engine.remembered_proofs() as u64,
+            "Used proofs of possession that are remembered, by place.",
+            "place",
+            std::iter::once((TOKEN_ENDPOINT, self.engine.remembered_proofs() as u64)).chain(at_guards),
         )
     }
 

@@ -13,6 +13,7 @@ use procura_http::connection::Drain;
 use procura_http::front::{Observer, Surroundings};
 use procura_http::limits::Limits;
 use procura_http::listener::{self, Listener, Listeners};
+use procura_http::metrics::ProofWatch;
 use procura_http::{Front, Offer};
 use procura_jose::{Random as _, RsaPool, SystemRandom};
 use procura_protocol::ids::ResourceId;
@@ -122,7 +123,9 @@ impl Bound {
         journal::remember_used_assertions(&engine, &installation.data).await?;
         record_start(&engine, &installation, directory.version()).await?;
         let (limits, drain) = (limits(&installation), Drain::new());
-        let offer = Offer { policies: installation.config.forward_auth.clone(), mutual_tls };
+        let proofs = ProofWatch::default();
+        let policies = installation.config.forward_auth.clone();
+        let offer = Offer { policies, mutual_tls, proofs: proofs.clone() };
         let routes = procura_http::router(Arc::clone(&engine), limits, drain.clone(), offer)
             .map_err(|error| Failure::unavailable(format_args!("the documents can't be written: {error}")))?;
         let installation = Arc::new(installation);
@@ -140,7 +143,7 @@ impl Bound {
         }
         let metrics_address = metrics.map(|(listener, address)| {
             let (engine, wire) = (Arc::clone(&engine), Arc::clone(&surroundings.metrics));
-            let write = telemetry::metrics::writer(Exposition { engine, wire, drain: drain.clone() });
+            let write = telemetry::metrics::writer(Exposition { engine, wire, proofs, drain: drain.clone() });
             serve_metrics(&mut tasks, listener, write);
             address
         });

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::support::{Folder, Server, procura};
+use crate::support::{Folder, Server, procura, run};
 
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/grafana/procura.json");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations/metrics.md");
@@ -104,9 +104,10 @@ fn what_happens_is_counted_and_the_counts_name_nobody() {
         ("procura_tokens_issued_total{door=\"client_credentials\"}", 1.0),
         ("procura_tokens_issued_total{door=\"jwt_bearer\"}", 0.0),
         ("procura_refusals_total{cause=\"dpop_proof\"}", 1.0),
-        ("procura_proofs_refused_total{fault=\"malformed\"}", 1.0),
-        ("procura_proofs_refused_total{fault=\"replayed\"}", 0.0),
-        ("procura_proofs_remembered", 0.0),
+        ("procura_proofs_refused_total{place=\"token\",fault=\"malformed\"}", 1.0),
+        ("procura_proofs_refused_total{place=\"token\",fault=\"replayed\"}", 0.0),
+        ("procura_proofs_refused_total{place=\"forward_auth\",fault=\"bearer\"}", 0.0),
+        ("procura_proofs_remembered{place=\"token\"}", 0.0),
         ("procura_refusals_total{cause=\"unknown_contact\"}", 1.0),
         ("procura_refusals_total{cause=\"no_mandate\"}", 0.0),
         ("procura_failed_proofs_total{kind=\"wrong\"}", 2.0),
@@ -136,6 +137,51 @@ fn what_happens_is_counted_and_the_counts_name_nobody() {
     // Who may ask for tokens may not ask for this.
     assert!(server.ask("GET /metrics", "").starts_with("HTTP/1.1 404"));
     assert_eq!(server.stop("TERM").0, Some(0));
+}
+
+#[test]
+fn a_proof_that_comes_again_is_counted_where_it_came() {
+    let folder = Folder::new();
+    folder.done("client|add|CLI1|--client-name|Wells-Byrne Ltd");
+    folder.done("contact add CON1");
+    folder.done("mandate add CON1 CLI1 --permissions can_trade");
+    folder.done("application add app_one --trusted --dpop-bound-access-tokens true");
+    folder.done("trust add CLI1 app_one --contacts * --ceiling all --reason agreed");
+    let secret = folder.done("application secret add app_one --json").json();
+    let pair = STANDARD.encode(format!("app_one:{}", secret["secret"].as_str().unwrap()));
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, token_file) = (file("dpop.pem"), file("token"));
+    run(["dpop", "--new-key", &key]).ends_with(0);
+    let server = start(&folder);
+    let proof = |method: &str, path: &str, more: &[&str]| {
+        let url = format!("{}{path}", server.text("issuer"));
+        let arguments = [&["dpop", "--key", &key, "--method", method, "--url", &url], more].concat();
+        run(arguments).ends_with(0).stdout.trim_end().to_owned()
+    };
+    let asked = proof("POST", "/token/CON1", &[]);
+    let headers = format!("authorization: Basic {pair}\r\ndpop: {asked}\r\ncontent-length: 0\r\n");
+    let answer = server.ask("POST /token/CON1", &headers);
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let token = serde_json::from_str::<Value>(body).unwrap()["access_token"].as_str().unwrap().to_owned();
+    fs::write(&token_file, &token).unwrap();
+    let asked = proof("GET", "/clients", &["--token-file", &token_file]);
+    for (scheme, status) in [("DPoP", "200"), ("DPoP", "401"), ("Bearer", "401")] {
+        let headers = format!("authorization: {scheme} {token}\r\ndpop: {asked}\r\n");
+        let answer = server.ask("GET /clients", &headers);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{scheme}: {answer}");
+    }
+    let (_, metrics) = ask(&server, "GET /metrics");
+    for (series, expected) in [
+        ("procura_proofs_refused_total{place=\"token\",fault=\"replayed\"}", 0.0),
+        ("procura_proofs_refused_total{place=\"api\",fault=\"replayed\"}", 1.0),
+        ("procura_proofs_refused_total{place=\"api\",fault=\"bearer\"}", 1.0),
+        ("procura_proofs_refused_total{place=\"forward_auth\",fault=\"replayed\"}", 0.0),
+        ("procura_proofs_remembered{place=\"token\"}", 1.0),
+        ("procura_proofs_remembered{place=\"api\"}", 1.0),
+        ("procura_proofs_remembered{place=\"forward_auth\"}", 0.0),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series} in {metrics}");
+    }
 }
 
 #[test]

@@ -69,6 +69,10 @@ pub(crate) fn limited(limits: PerMinute) -> TestApp {
         policy("forwarded", Source::XForwarded),
         policy("line", Source::RequestLine),
         with("other", |policy| policy.audience = Some(ResourceId::parse(OTHER_RESOURCE).unwrap())),
+        with("other_reached", |policy| {
+            policy.audience = Some(ResourceId::parse(OTHER_RESOURCE).unwrap());
+            policy.reached_at = vec![BaseUrl::parse("https://payments.example").unwrap()];
+        }),
         with("elsewhere", |policy| policy.callers.from = vec!["198.51.100.0/24".parse().unwrap()]),
         with("nobody", |policy| policy.callers = Callers::default()),
         with("credential", |policy| policy.callers = Callers { from: Vec::new(), credential: true }),

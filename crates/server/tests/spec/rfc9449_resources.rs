@@ -7,12 +7,13 @@ use http::request::Builder;
 use procura_guard::PeerCertificate;
 use procura_http::connection::Drain;
 use procura_http::limits::Limits;
+use procura_http::metrics::Place;
 use procura_http::{Offer, router};
 use procura_jose::digest::sha256;
 use procura_jose::{Algorithm, base64url};
-use procura_store::Clock as _;
+use procura_store::{Clock as _, Store};
 use procura_testkit::assertion::AssertionKey;
-use procura_testkit::world::ISSUER;
+use procura_testkit::world::{ISSUER, OTHER_RESOURCE};
 use procura_testkit::{Answer, DiskApp, TestApp};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -80,7 +81,7 @@ fn assert_refused(answer: &Answer, scheme: &str, error: &str) {
     );
 }
 
-async fn call(app: &DiskApp, held: &Held, path: &str, proof: &str) -> Answer {
+async fn call<S: Store + Clone>(app: &TestApp<S>, held: &Held, path: &str, proof: &str) -> Answer {
     let request = Request::get(path).header(AUTHORIZATION, held.dpop()).header("dpop", proof);
     app.send(request.body(Body::empty()).unwrap()).await
 }
@@ -239,4 +240,49 @@ async fn a_proxy_asks_for_the_certificate_and_the_proof_of_a_token_that_has_both
     assert_refused(&ask(Some(b"another"), Some(&proof)).await, "DPoP realm", "invalid_token");
     assert_refused(&ask(Some(der), None).await, "DPoP realm", "invalid_dpop_proof");
     forward_auth::assert_let_through(&ask(Some(der), Some(&proof)).await, "cli.alder");
+}
+
+fn counted(app: &TestApp, place: Place) -> Vec<(&'static str, u64)> {
+    app.proofs.refused(place).filter(|(_, count)| *count > 0).collect()
+}
+
+#[tokio::test]
+async fn what_the_servers_own_guard_refuses_is_counted_as_the_apis_whoever_asked() {
+    let app = forward_auth::app();
+    let held = Held::of(&app, &app.access_token(&app.token().await)).await;
+    let proof = held.proof("GET", &format!("{ISSUER}/clients"), "1");
+    for _ in 0..2 {
+        call(&app, &held, "/clients", &proof).await;
+    }
+    let bearer = Request::get("/clients").header(AUTHORIZATION, format!("Bearer {}", held.token));
+    app.send(bearer.body(Body::empty()).unwrap()).await;
+    assert_eq!(counted(&app, Place::Api), [("replayed", 1), ("bearer", 1)]);
+    assert_eq!(app.proofs.remembered(Place::Api), 1);
+    let proof = held.proof("GET", "https://quotes.example/quotes/EUR", "2");
+    for policy in ["reached", "reached", "original"] {
+        forward_auth::ask(&app, held.about(policy, QUOTES).header("dpop", &proof)).await;
+    }
+    forward_auth::ask(&app, forward_auth::about("reached", QUOTES, &held.token)).await;
+    assert_eq!(counted(&app, Place::Api), [("replayed", 2), ("bearer", 2), ("not_taken", 1)]);
+    assert_eq!(app.proofs.remembered(Place::Api), 2);
+    assert_eq!((counted(&app, Place::ForwardAuth), app.proofs.remembered(Place::ForwardAuth)), (vec![], 0));
+}
+
+/// Two policies of the resource have one guard, which is counted once.
+#[tokio::test]
+async fn what_the_guard_of_another_resource_refuses_is_counted_as_forward_auths() {
+    let app = forward_auth::app();
+    let mut claims = app.access_token(&app.token().await);
+    claims["aud"] = OTHER_RESOURCE.into();
+    let held = Held::of(&app, &claims).await;
+    let proof = held.proof("GET", "https://payments.example/quotes/EUR", "1");
+    for policy in ["other_reached", "other_reached", "other"] {
+        forward_auth::ask(&app, held.about(policy, QUOTES).header("dpop", &proof)).await;
+    }
+    let certificate = json!({ "x5t#S256": PeerCertificate::of_der(b"der").thumbprint().to_string() });
+    let plain = Held { token: bound(&app.keys, &claims, &certificate).await, ..held };
+    forward_auth::ask(&app, plain.about("other_reached", QUOTES).header("dpop", &proof)).await;
+    assert_eq!(counted(&app, Place::ForwardAuth), [("replayed", 1), ("not_bound", 1), ("not_taken", 1)]);
+    assert_eq!(app.proofs.remembered(Place::ForwardAuth), 1);
+    assert_eq!((counted(&app, Place::Api), app.proofs.remembered(Place::Api)), (vec![], 0));
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Response;
 use procura_protocol::access_token::AccessToken;
+use procura_protocol::confirmation::{Binding, Confirmation};
 use procura_protocol::ids::{ApplicationId, ResourceId};
 use serde::Deserialize;
 
@@ -15,17 +16,32 @@ use crate::issuer::Issuer;
 pub enum Introspection {
     /// Not in force, not for whoever asked, or no token at all: the server does not say which.
     Inactive,
-    /// In force when the server answered. The [`AccessToken`] says who acts for whom, for which clients
-    /// with which permissions, at which resource and until when. It is read as strictly as out of the
-    /// token itself.
+    /// In force when the server answered, and bound to nothing: whoever shows it may use it. The
+    /// [`AccessToken`] says who acts for whom, for which clients with which permissions, at which resource
+    /// and until when. It is read as strictly as out of the token itself.
     Active(Box<AccessToken>),
+    /// In force when the server answered, and worth nothing by itself (RFC 8705 3.2, RFC 9449 6.2): the
+    /// server does not know who shows it. A resource takes it only from a caller whose connection has the
+    /// certificate that the [`Binding`] names, who sent a proof of the key that it names, or both where it
+    /// names both. Who can't check that answers 401.
+    ActiveBound(Box<AccessToken>, Binding),
 }
 
 impl Introspection {
-    /// What the token says, if it is in force.
+    /// What the token says, if it is in force for whoever shows it. `None` for one that is bound: that it is
+    /// in force is not enough there.
     pub fn active(&self) -> Option<&AccessToken> {
         match self {
             Introspection::Active(token) => Some(token),
+            Introspection::ActiveBound(..) | Introspection::Inactive => None,
+        }
+    }
+
+    /// What the token says, if it is in force, whatever it is bound to. For whoever wants to know about a
+    /// token, as the application that it was issued to; never enough to let a caller in.
+    pub fn in_force(&self) -> Option<&AccessToken> {
+        match self {
+            Introspection::Active(token) | Introspection::ActiveBound(token, _) => Some(token),
             Introspection::Inactive => None,
         }
     }
@@ -46,8 +62,9 @@ pub enum Asker<'a> {
 /// # Errors
 ///
 /// [`Error::Refused`], [`Error::Unavailable`], or [`Error::Protocol`] when the body is not an answer of
-/// introspection, or calls active what another server issued, what is not the asker's, or what leaves
-/// open who acts for whom. Such an answer must not be taken for a yes.
+/// introspection, or calls active what another server issued, what is not the asker's, what leaves open who
+/// acts for whom, or what is bound to something that this library does not know. Such an answer must not be
+/// taken for a yes.
 #[expect(clippy::needless_pass_by_value, reason = "one shape for all answers")]
 pub fn parse_introspection_response(
     response: Response<Bytes>,
@@ -67,7 +84,11 @@ pub fn parse_introspection_response(
     match asker {
         Asker::Application(id) if token.application != *id => bad("client_id", "is another application"),
         Asker::Resource(id) if *token.audience != *id.as_str() => bad("aud", "is another resource"),
-        _ => Ok(Introspection::Active(Box::new(token))),
+        _ => match token.confirmation {
+            None => Ok(Introspection::Active(Box::new(token))),
+            Some(Confirmation::Bound(binding)) => Ok(Introspection::ActiveBound(Box::new(token), binding)),
+            Some(Confirmation::Unknown) => bad("cnf", "names a proof that is not known here"),
+        },
     }
 }
 
@@ -102,6 +123,7 @@ struct Head {
 #[cfg(test)]
 mod tests {
     use procura_protocol::access_token::{Holder, Presence};
+    use procura_protocol::confirmation::{CertificateThumbprint, KeyThumbprint};
     use procura_protocol::introspection::{INACTIVE, active};
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -143,12 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_bound_is_no_plain_yes() {
+        let (certificate, key) = (CertificateThumbprint([1; 32]), KeyThumbprint([2; 32]));
+        for binding in [
+            Binding::Certificate(certificate),
+            Binding::Key(key),
+            Binding::CertificateAndKey(certificate, key),
+        ] {
+            let mut claims = claims();
+            claims["cnf"] = serde_json::to_value(binding).unwrap();
+            let asked = ask(&claims).unwrap();
+            assert_eq!(asked.active(), None);
+            let Introspection::ActiveBound(token, to) = &asked else { panic!("not bound") };
+            assert_eq!((*to, asked.in_force()), (binding, Some(&**token)));
+            let application = ApplicationId::parse("app_1").unwrap();
+            let again = read(&active(token).unwrap(), Asker::Application(&application)).unwrap();
+            assert_eq!(again, asked);
+        }
+    }
+
+    #[test]
     fn an_inactive_answer_says_nothing_else() {
         let bank = ResourceId::parse(BANK).unwrap();
         assert_eq!(read(INACTIVE, Asker::Resource(&bank)).unwrap(), Introspection::Inactive);
         let mut inactive = claims();
         inactive["active"] = false.into();
-        assert_eq!(ask(&inactive).unwrap().active(), None);
+        assert_eq!(ask(&inactive).unwrap().in_force(), None);
     }
 
     #[test]
@@ -163,6 +205,10 @@ mod tests {
             ("act", json!({"sub": "app_2"})),
             ("acr", json!("0")),
             ("exp", json!("3601")),
+            ("cnf", json!(null)),
+            ("cnf", json!({})),
+            ("cnf", json!({"kid": "k"})),
+            ("cnf", json!({"jkt": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "k"})),
             ("mandates", json!([])),
             ("mandates", json!([{"clients": ["CLI1", "CLI1"], "permissions": []}])),
             ("mandates", json!([{"clients": ["CLI1"], "permissions": ["can_fly"]}])),
@@ -189,7 +235,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let bank = ResourceId::parse(BANK).unwrap();
-            prop_assert!(!matches!(read(&bytes, Asker::Resource(&bank)), Ok(Introspection::Active(_))));
+            prop_assert!(!read(&bytes, Asker::Resource(&bank)).is_ok_and(|said| said.in_force().is_some()));
         }
     }
 }

@@ -34,6 +34,10 @@ use crate::transport::Transport;
 ///         Some(permissions) => println!("may, for this client: {permissions}"),
 ///         None => println!("403: the token is not for this client"),
 ///     },
+///     // Only the connection and the request tell who shows it. Compare the SHA-256 of the caller's certificate
+///     // with `binding.certificate()`, and the key of the proof in `DPoP` with `binding.key()`, whichever are
+///     // there. An API that can do neither refuses such tokens.
+///     Introspection::ActiveBound(_token, binding) => println!("401: bound to {binding:?}"),
 ///     Introspection::Inactive => println!("401"),
 /// }
 /// # Ok(())
@@ -61,7 +65,8 @@ impl<T: Transport> Introspector<T> {
     }
 
     /// Whether a token for this resource is in force now, and what it says. An error is not a yes: refuse
-    /// the call, with 503 when [`Error::is_passing`].
+    /// the call, with 503 when [`Error::is_passing`]. Nor is [`Introspection::ActiveBound`] one, before
+    /// certificate and proof of the caller were compared with what the token is bound to.
     ///
     /// # Errors
     ///

@@ -120,8 +120,10 @@
 //!
 //! With a **proof key** ([`Application::with_proof_key`], RFC 9449) tokens are bound to a key that need not be
 //! registered. Each request for a token, and each call with one, then carries a proof that it holds the key, so a stolen
-//! token is worth nothing. All of that happens by itself, nonces included; for calls to an API of the partner's own
-//! there is [`Procura::prove_for_resource`]. An answer with a token of the other kind is refused.
+//! token is worth nothing. With tokens and with [`Api`] all of that happens by itself, nonces included. For calls to an API
+//! of the partner's own there is [`Procura::prove_for_resource`], for each time that a call is sent; and
+//! [`Procura::take_nonce_of_resource`] for each answer, which says whether the call is to be sent again with the nonce that
+//! came. An answer with a token of the other kind is refused.
 //!
 #![cfg_attr(feature = "reqwest", doc = "```no_run")]
 #![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
@@ -263,6 +265,7 @@ pub use transport::{ResponseLimit, Transport, TransportError, TransportErrorKind
 pub use procura_jose::{Algorithm, InvalidKeyId, Jwks, JwtError, KeyId, Random, SystemRandom};
 pub use procura_protocol::access_token::{AccessToken, Holder, Presence, TokenMandate};
 pub use procura_protocol::application_auth::AssertionAudience;
+pub use procura_protocol::confirmation::{Binding, CertificateThumbprint, Confirmation, KeyThumbprint};
 pub use procura_protocol::ids::{ApplicationId, ClientId, ContactId, InvalidId, ResourceId};
 pub use procura_protocol::permission::{Permission, Permissions};
 pub use procura_protocol::secret::Secret;

@@ -178,7 +178,8 @@ impl<T: Transport> Procura<T> {
         parse_revocation_response(self.ask(request).await?)
     }
 
-    /// Whether an access token that this application was given is in force now, and what it says.
+    /// Whether an access token that this application was given is in force now, and what it says
+    /// ([`Introspection::in_force`], whatever the token is bound to).
     ///
     /// # Errors
     ///

@@ -96,12 +96,16 @@
 //! Who does not refuses such tokens, and says so once in the log. A base may have a path, for a service behind a
 //! proxy or a router that cuts it off; it is put before the path that the layer sees.
 //!
-//! Used proofs are remembered for two minutes, 200,000 of them in up to 26 MB
-//! ([`Resource::proof_capacity`]); when they are more, calls with proofs are answered 503. The memory is of this
-//! process: where several serve one API, a proof that was seen on its way can be used once at each of them within
-//! its minute, by whoever also has the token. [`Resource::demand_proof_nonces`] closes that, since each process
-//! takes its own nonces alone; callers must then come to the same process with one nonce, or ask again.
-//! [`Guard::refused_proofs`] counts what was refused.
+//! A proof is good from 60 s before to 10 s after the guard's clock, once. Used ones are remembered for two minutes,
+//! 1,000,000 of them in up to 130 MB ([`Resource::proof_capacity`]), a quarter of them of one application: about 2,000
+//! calls a second of each. When they are more, calls with proofs are answered 503. A start forgets them, so proofs that
+//! can have been used before it are answered with a nonce, and taken with that.
+//!
+//! The memory is of this process: where several serve one API, a proof that was seen on its way can be used once at
+//! each of them within its minute, by whoever also has the token. [`Resource::demand_proof_nonces`] closes that, since
+//! each process takes its own nonces alone. Behind one address they then need sticky routing: a caller that comes to
+//! another process with each request is asked for a nonce again and again. [`Guard::refused_proofs`] counts what was
+//! refused.
 //!
 //! # When the server is away
 //!

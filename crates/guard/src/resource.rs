@@ -105,7 +105,8 @@ impl Resource {
     }
 
     /// Has every proof of possession hold a nonce that this guard gave out (RFC 9449 9), so that none can be made
-    /// beforehand. Callers without one are answered 401 with it, and ask again.
+    /// beforehand. Callers without one are answered 401 with it, and ask again. Nonces are of one process: several
+    /// behind one address need sticky routing.
     #[must_use]
     pub fn demand_proof_nonces(mut self) -> Resource {
         self.settings.demands_proof_nonces = true;
@@ -113,7 +114,7 @@ impl Resource {
     }
 
     /// How many used proofs of possession are remembered, each for two minutes. One takes up to 130 bytes, and one
-    /// key may take a quarter of the room. Who finds none is answered 503.
+    /// application may take a quarter of the room. Who finds none is answered 503.
     #[must_use]
     pub fn proof_capacity(mut self, proofs: usize) -> Resource {
         self.settings.proof_capacity = proofs;

@@ -129,7 +129,7 @@ fn read_query(query: &str) -> Result<Form<'_>, String> {
     let form = Form::parse(query.as_bytes()).map_err(|error| format!("The query can't be read: {error}."))?;
     for (name, _) in form.iter() {
         if let Taken::RegisteredNotTaken(name) = classify(name, TAKEN) {
-            return Err(format!("This endpoint does not take the parameter '{name}'. Leave it out."));
+            return Err(format!("This request does not take the parameter '{name}'. Leave it out."));
         }
     }
     Ok(form)

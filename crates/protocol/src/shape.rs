@@ -79,8 +79,8 @@ pub enum ShapeError {
     /// The query can't be read.
     #[error("The query can't be read: {0}.")]
     Query(FormError),
-    /// A parameter that has a meaning, but not here.
-    #[error("This endpoint does not take the parameter '{0}'. Leave it out.")]
+    /// A parameter that has a meaning, but not here: at this endpoint, or with this `grant_type`.
+    #[error("This request does not take the parameter '{0}'. Leave it out.")]
     NotTaken(&'static str),
     /// A parameter of the form, in the query.
     #[error("The parameter '{0}' belongs in the form in the body, not in the query.")]

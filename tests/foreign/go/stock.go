@@ -3,6 +3,7 @@
 
 package main
 
+// region oauth2_imports
 import (
 	"context"
 	"crypto/rand"
@@ -27,6 +28,8 @@ const (
 	tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 	typeJWT       = "urn:ietf:params:oauth:token-type:jwt"
 )
+
+// endregion oauth2_imports
 
 type stockDemo struct {
 	BaseURL           string `json:"base_url"`

@@ -5,6 +5,7 @@
 // examples/payments listens. The last line says how much was checked; the first thing that is not right ends the
 // program.
 
+// region openid_client_imports
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -15,6 +16,7 @@ import { Agent, fetch } from "undici";
 const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT = "urn:ietf:params:oauth:token-type:jwt";
+// endregion openid_client_imports
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
 let checks = 0;

@@ -9,6 +9,8 @@ import json
 import sys
 
 import requests
+
+# region authlib_imports
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import AssertionSession, OAuth2Session
 from authlib.oauth2.base import OAuth2Error
@@ -21,6 +23,7 @@ TIMEOUT = 20
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+# endregion authlib_imports
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 checks = 0

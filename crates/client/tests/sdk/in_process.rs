@@ -64,7 +64,11 @@ fn application(signer: Arc<AssertionKey>) -> Application {
 }
 
 fn procura(world: &World, application: Application, ahead: i64) -> (Procura<Arc<InProcess>>, Arc<InProcess>) {
-    let server = Arc::new(InProcess(TestApp::new(world)));
+    asking(TestApp::new(world), application, ahead)
+}
+
+fn asking(app: TestApp, application: Application, ahead: i64) -> (Procura<Arc<InProcess>>, Arc<InProcess>) {
+    let server = Arc::new(InProcess(app));
     let random = Arc::new(SystemRandom);
     (Procura::new(application, Arc::clone(&server), Arc::new(Ahead(ahead)), random), server)
 }
@@ -162,7 +166,8 @@ async fn a_proof_from_before_the_server_began_is_made_again_with_its_nonce() {
     for door in DOORS {
         let application = application(Arc::clone(&signer.0)).through(door).unwrap();
         let application = application.with_proof_key(DpopKey::generate(Algorithm::EdDsa).unwrap().0);
-        let (procura, _) = procura(&world(&signer, true), application, -3);
+        let app = TestApp::after_another(&world(&signer, true), &[Algorithm::Es256]);
+        let (procura, _) = asking(app, application, -3);
         for _ in 0..2 {
             procura.token_for_contact(&contact()).await.unwrap();
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use procura_client::{
-    Error, Holder, Introspection, Introspector, Issuer, Presence, ProtocolError, Resource, ResourceId,
-    Secret, Token,
+    Binding, Error, Holder, Introspection, Introspector, Issuer, KeyThumbprint, Presence, ProtocolError,
+    Resource, ResourceId, Secret, Token,
 };
 use serde_json::{Value, json};
 
@@ -66,6 +66,19 @@ async fn a_resource_introduces_itself_by_its_escaped_uri_and_asks_the_metadata_o
     let header = fake.request(1).headers()["authorization"].to_str().unwrap().to_owned();
     let pair = STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap();
     assert_eq!(String::from_utf8(pair).unwrap(), format!("https%3A%2F%2Fbank.example%2Fapi:{SECRET}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_is_told_what_a_token_is_bound_to_and_gets_no_plain_yes() {
+    let key = KeyThumbprint([7; 32]);
+    let mut bound = claims();
+    (bound["token_type"], bound["cnf"]) = (json!("DPoP"), json!({"jkt": key.to_string()}));
+    let fake = Fake::new([metadata(), says(&bound), metadata(), says(&bound)]);
+    let asked = bank(&fake).introspect(&some_token()).await.unwrap();
+    assert!(matches!(asked, Introspection::ActiveBound(_, Binding::Key(to)) if to == key), "{asked:?}");
+    assert!(asked.active().is_none());
+    let asked = procura(&fake).introspect(&some_token()).await.unwrap();
+    assert_eq!(asked.in_force().unwrap().application.as_str(), APPLICATION);
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,8 @@ struct Arguments {
     #[arg(long, value_name = "FILE", requires = "key")]
     token_file: Option<PathBuf>,
     /// What the server said in DPoP-Nonce
-    #[arg(long, value_name = "NONCE", requires = "key")]
+    // Base64url may begin with a hyphen.
+    #[arg(long, value_name = "NONCE", requires = "key", allow_hyphen_values = true)]
     nonce: Option<String>,
     /// Make a new key, and write it there
     #[arg(long, value_name = "FILE", conflicts_with = "key")]

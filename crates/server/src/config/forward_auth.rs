@@ -136,9 +136,12 @@ fn certificate_header(
     CertificateHeader::parse(name.text()?, format).map_err(|why| name.wrong(&why.to_string()))
 }
 
-/// One, or a list.
+/// One, or a list of them. An empty one would look like a policy that takes proofs, and refuse every proof.
 fn urls(found: &Found<'_>, at: &dyn Fn(usize) -> Origin) -> Result<Vec<BaseUrl>, ConfigError> {
     match found.value {
+        DeValue::Array(list) if list.is_empty() => Err(found.wrong(
+            "is empty: name where callers reach the API, or leave it out where no token is bound to a key",
+        )),
         DeValue::Array(_) => found.each(at, url),
         _ => url(found).map(|url| vec![url]),
     }
@@ -405,6 +408,18 @@ mod tests {
         ] {
             let why = told(&format!("{GOOD}certificate_header = {wrong}\n"));
             assert!(why.starts_with("p.toml:5: forward_auth.quotes.certificate_header"), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_urls_is_refused_and_one_or_several_are_taken() {
+        let why = told(&format!("{GOOD}url = []\n"));
+        assert!(why.starts_with("p.toml:5: forward_auth.quotes.url is empty"), "{why}");
+        for (text, urls) in
+            [("\"https://a.example\"", 1), ("[\"https://a.example\", \"https://b.example/x\"]", 2)]
+        {
+            let policies = read(&format!("{GOOD}url = {text}\n")).unwrap();
+            assert_eq!(policies[0].policy.reached_at.len(), urls);
         }
     }
 

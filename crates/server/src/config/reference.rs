@@ -86,7 +86,10 @@ pub(crate) const TABLES: &[Table] = &[
                 # Whoever reaches it can claim to be any application with a certificate: only the proxy may.",
     },
     Table { name: "tokens", about: "What tokens may be." },
-    Table { name: "dpop", about: "Proofs of possession (RFC 9449) at the token endpoints." },
+    Table {
+        name: "dpop",
+        about: "Proofs of possession (RFC 9449): at the token endpoints, the server's own API and forward auth.",
+    },
     Table { name: "keys", about: "The life of signing keys, and what they are sealed under." },
     Table { name: "application_keys", about: "How the keys are fetched that applications publish." },
     Table { name: "journal", about: "The record of every issue, refusal and change." },
@@ -214,8 +217,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         path: "tokens.assertion_lifetime",
         kind: Kind::Whole { min: 30, max: LONGEST_ASSERTION_LIFETIME as u64 },
         default: Default::Toml("300"),
-        about: "Seconds that an application's signed assertion may live: `exp` at most so far ahead, `iat` at\n\
-                most so long ago. Each is used once, and remembered for as long.",
+        about: "Seconds that an application's signed assertions may live, client assertions and grants (grants 300 at\n\
+                most): `exp` at most so far ahead, `iat` at most so long ago. Each is used once, and remembered for as\n\
+                long.",
     },
     Setting {
         path: "tokens.max_access_token_bytes",
@@ -228,8 +232,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Boolean,
         default: Default::Toml("false"),
         about: "Whether each proof must hold a nonce of this server's. A caller's first proof is then answered with\n\
-                use_dpop_nonce and a nonce, and made again. Without it a proof can be made up to a minute ahead of its\n\
-                use by whoever has the key for a moment.",
+                use_dpop_nonce and a nonce, and made again. Without it proofs can be made for any later time by whoever has\n\
+                the key for a moment. Nonces are of one process: several behind one address need sticky routing.",
     },
     Setting {
         path: "keys.rotation_days",

@@ -63,14 +63,14 @@ fn a_proof_holds_the_token_from_a_file_or_a_pipe_and_the_nonce() {
     run(["dpop", "--new-key", &key]).ends_with(0);
     fs::write(&token, "a.b.c\n").unwrap();
     let digest = KeyThumbprint(sha256(b"a.b.c")).to_string();
-    let rest = ["--method", "patch", "--url", "https://bank.example/x", "--nonce", "n-1"];
+    let rest = ["--method", "patch", "--url", "https://bank.example/x", "--nonce", "-n_1"];
     let from_file = ran(procura().args(["dpop", "--key", &key, "--token-file", &token]).args(rest));
     let mut piped = procura();
     piped.args(["dpop", "--key", &key, "--token-file", "-"]).args(rest);
     piped.stdin(Stdio::from(fs::File::open(&token).unwrap()));
     for printed in [from_file, ran(&mut piped)] {
         let (claims, _) = proof(&printed.ends_with(0).stdout);
-        assert_eq!((claims.token.as_deref(), claims.nonce.as_deref()), (Some(&*digest), Some("n-1")));
+        assert_eq!((claims.token.as_deref(), claims.nonce.as_deref()), (Some(&*digest), Some("-n_1")));
         assert_eq!(&*claims.method, "PATCH");
     }
 }

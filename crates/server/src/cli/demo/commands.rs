@@ -138,7 +138,7 @@ impl<'a> Shell<'a> {
         vec![
             ("The keys that verify it", format!("{curl} {base}/jwks")),
             (
-                "Whether it is in force, asked by the application that it was issued to",
+                "Whether it is in force, asked by the application; write a token that it got in the place of ACCESS_TOKEN",
                 format!("{curl} -u {application}:{secret} -d token=ACCESS_TOKEN {base}/introspect"),
             ),
             (
@@ -149,7 +149,7 @@ impl<'a> Shell<'a> {
                 ),
             ),
             (
-                "Its end, at once",
+                "Its end, at once; write the token in the place of ACCESS_TOKEN, for of anything else it says nothing",
                 format!("{curl} -u {application}:{secret} -d token=ACCESS_TOKEN {base}/revoke"),
             ),
         ]

@@ -102,7 +102,7 @@ impl Told {
             text.push_str(&format!("  {}  {}\n", refused.contact, refused.why));
         }
         text.push_str(&format!(
-            "Why one was refused, by the Procura-Reference of the answer:\n  \
+            "Why one was refused; write the Procura-Reference of the answer in the place of REFERENCE:\n  \
              {procura} audit explain REFERENCE --data {data}\n\n\
              # A company takes its trust back, and every token that lists it dies\n  \
              {procura} trust disable {client} {application} --reason 'contract ended' --data {data}\n\n\

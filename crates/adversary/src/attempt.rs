@@ -69,12 +69,14 @@ impl<'w> Attempt<'w> {
         Ask::about(self.world, door, role, token)
     }
 
-    /// The first door that gives tokens for contacts, and the application that asks there.
+    /// The first door that gives tokens for contacts, and the application that asks there. Without one, tokens of an
+    /// application alone do.
     pub(crate) fn somewhere(&self) -> Result<(Door, ApplicationRole), Stop> {
         let first = Door::FOR_CONTACTS
             .into_iter()
+            .chain([Door::ClientCredentials])
             .find_map(|door| self.world.adapter.door(door).map(|settings| (door, settings.application)));
-        first.ok_or_else(|| Stop::skip("the adapter has no door for contacts"))
+        first.ok_or_else(|| Stop::skip("the adapter has no door that gives tokens"))
     }
 
     /// The same, at its first door.

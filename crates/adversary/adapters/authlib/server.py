@@ -96,6 +96,10 @@ class Tokens(JWTBearerTokenGenerator):
     def get_audiences(self, client, user, scope):
         return API
 
+    def get_extra_claims(self, client, grant_type, user, scope):
+        # Its own validator takes no token whose scope is null, as it is when none is asked for.
+        return {} if scope else {"scope": " ".join(SCOPES)}
+
 
 class Grant(JWTBearerGrant):
     def resolve_issuer_client(self, issuer):
@@ -152,7 +156,7 @@ class Validator(JWTBearerTokenValidator):
 
 app.config["OAUTH2_SCOPES_SUPPORTED"] = SCOPES
 server = AuthorizationServer(app, APPLICATIONS.get, lambda token, request: None)
-server.register_token_generator("default", Tokens(issuer=ISSUER, alg="ES256"))
+server.register_token_generator("default", Tokens(issuer=ISSUER, alg="ES256", expires_generator=lambda client, grant: 600))
 server.register_grant(Grant)
 server.register_grant(ClientCredentials)
 server.register_client_auth_method("private_key_jwt", Assertion())

@@ -6,7 +6,7 @@ mod says;
 
 use serde_json::{Value, json};
 
-use crate::adapter::{ApplicationRole, ContactRole, Door, Endpoints, ResourceRole, Subject};
+use crate::adapter::{ApplicationRole, ClaimsFrom, ContactRole, Door, Endpoints, ResourceRole, Subject};
 use crate::answer::Grant;
 use crate::case::Stop;
 use crate::clock::now;
@@ -98,6 +98,15 @@ impl<'w> Attempt<'w> {
     pub(crate) fn says(&self, grant: &Grant) -> Result<Says, Stop> {
         let role = self.somewhere().map_or(ApplicationRole::Main, |(_, role)| role);
         Says::of(self, &grant.access_token, role)
+    }
+
+    /// The same, this claim among it. Introspection may leave one out (RFC 7662 2.2), and then nothing is known.
+    pub(crate) fn says_with(&self, grant: &Grant, claim: &str) -> Result<Says, Stop> {
+        let says = self.says(grant)?;
+        if says.claims[claim].is_null() && self.world.adapter.claims.from == ClaimsFrom::Introspection {
+            return Err(Stop::skip(format_args!("introspection does not tell `{claim}`")));
+        }
+        Ok(says)
     }
 
     /// Claims and header of an assertion that names a contact, as the honest application writes it.

@@ -16,6 +16,7 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProte
 from authlib.oauth2.rfc6749 import ClientMixin
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion, JWTBearerGrant
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc9068 import (
     JWTBearerTokenGenerator,
     JWTBearerTokenValidator,
@@ -149,6 +150,20 @@ class Introspection(JWTIntrospectionEndpoint):
         return token["client_id"] == client.client_id
 
 
+class NoOtherTokens(IntrospectionEndpoint):
+    # What is no JWT of this server comes here, and is none.
+    CLIENT_AUTH_METHODS = Introspection.CLIENT_AUTH_METHODS
+
+    def query_token(self, token_string, token_type_hint):
+        return None
+
+    def check_permission(self, token, client, request):
+        return False
+
+    def introspect_token(self, token):
+        return {"active": False}
+
+
 class Validator(JWTBearerTokenValidator):
     def get_jwks(self):
         return KeySet([SIGNING])
@@ -161,6 +176,7 @@ server.register_grant(Grant)
 server.register_grant(ClientCredentials)
 server.register_client_auth_method("private_key_jwt", Assertion())
 server.register_endpoint(Introspection(issuer=ISSUER))
+server.register_endpoint(NoOtherTokens)
 protected = ResourceProtector()
 protected.register_token_validator(Validator(issuer=ISSUER, resource_server=API))
 

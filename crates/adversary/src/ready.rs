@@ -1,6 +1,7 @@
 //! What is looked at before the first case: a gap in the adapter must not read as an attack that succeeded.
 
 use crate::adapter::{ClaimsFrom, ContactRole, Door, Subject};
+use crate::answer::Answer;
 use crate::attempt::Attempt;
 use crate::case::Stop;
 use crate::cases::TOKEN_DOORS;
@@ -29,7 +30,7 @@ fn look_at(world: &World, door: Door) -> Result<(), Failure> {
         }
         Err(_) => return Ok(()),
     };
-    let grant = match ask.send().and_then(|answer| answer.granted()) {
+    let grant = match ask.send().and_then(Answer::granted) {
         Ok(grant) => grant,
         Err(Stop::Halt(why)) => return Err(Failure::Setup(why)),
         Err(_) => return Ok(()),

@@ -1,7 +1,7 @@
 //! The adversarial suite against the server that was built: `procura adversary`.
 
 use std::fs::{self, File};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -55,6 +55,18 @@ pub(crate) fn check(workspace: &Workspace) -> Verdict {
         ended?;
     }
     verdict
+}
+
+/// Attacks another server, which its adapter installs and starts, and shows the report.
+pub(crate) fn against(workspace: &Workspace, name: &str) -> Verdict {
+    let adapters = workspace.root().join("crates/adversary/adapters");
+    let adapter = adapters.join(name).join("adapter.toml");
+    if !adapter.is_file() {
+        return Err(Failure::wrong(format!("no adapter is called so: {} has them", adapters.display())));
+    }
+    let program = workspace.adversary(Profile::Dev)?;
+    process::run(Command::new(program).arg("--adapter").arg(adapter))?;
+    Ok(format!("every case that {name} can be asked holds"))
 }
 
 fn judged(report: &Report) -> Verdict {

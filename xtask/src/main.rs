@@ -88,7 +88,11 @@ enum Act {
     /// Check dependencies against the advisory database; exit code 4 when it can't be reached
     Advisories,
     /// Attack the server with every case of the adversarial suite
-    Adversary,
+    Adversary {
+        /// Another server that an adapter is there for: a folder of `crates/adversary/adapters`. It is installed
+        #[arg(long, value_name = "NAME")]
+        against: Option<String>,
+    },
     /// Kill servers under load and look for tokens that are missing from the journal
     Crash {
         /// How many servers to kill
@@ -191,7 +195,8 @@ fn act(act: Act) -> Result<ExitCode, Failure> {
         Act::Layers => say(layers::check(&workspace))?,
         Act::Deny => say(deny::check(&workspace))?,
         Act::Advisories => say(deny::advisories(&workspace))?,
-        Act::Adversary => say(adversary::check(&workspace))?,
+        Act::Adversary { against: None } => say(adversary::check(&workspace))?,
+        Act::Adversary { against: Some(name) } => say(adversary::against(&workspace, &name))?,
         Act::Crash { runs } => say(crash::run(&workspace, runs))?,
         Act::ForwardAuth => {
             say(forward_auth::nginx(&workspace))?;

@@ -80,6 +80,11 @@ impl Workspace {
         self.program("procura-example-payments", "procura-example-payments", profile)
     }
 
+    /// The adversarial suite as a program of its own.
+    pub(crate) fn adversary(&self, profile: Profile) -> Result<PathBuf, Failure> {
+        self.program("procura-adversary", "procura-adversary", profile)
+    }
+
     /// Builds the program that measures the parts and says where it is.
     pub(crate) fn floor(&self, profile: Profile) -> Result<PathBuf, Failure> {
         self.program("procura-floor", "procura-floor", profile)

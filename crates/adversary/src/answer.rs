@@ -104,8 +104,8 @@ impl Answer<'_> {
                 body,
             }),
             (_, _, came) => {
-                let told = Answer { came, sent: String::new(), ..self }.told();
-                Err(Stop::fail(format_args!("the honest request: {}", self.sent), told))
+                let answer = Answer { came, sent: String::new(), ..self };
+                Err(Stop::unshown(&self.sent, &answer))
             }
         }
     }
@@ -154,7 +154,7 @@ impl Answer<'_> {
     pub(crate) fn let_through(&self) -> Verdict {
         match self.status() {
             200..300 => Ok(()),
-            _ => Err(Stop::fail(format_args!("the honest request: {}", self.sent), self.told())),
+            _ => Err(Stop::unshown(&self.sent, self)),
         }
     }
 
@@ -171,7 +171,7 @@ impl Answer<'_> {
         let body = self.json();
         match (self.status(), &body["active"]) {
             (200, Value::Bool(true)) => Ok(body),
-            _ => Err(Stop::fail(format_args!("the honest request: {}", self.sent), self.told())),
+            _ => Err(Stop::unshown(&self.sent, self)),
         }
     }
 

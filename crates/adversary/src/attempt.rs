@@ -6,7 +6,7 @@ mod says;
 
 use serde_json::{Value, json};
 
-use crate::adapter::{ApplicationRole, ContactRole, Door, Endpoints, ResourceRole, Subject};
+use crate::adapter::{ApplicationRole, ClaimsFrom, ContactRole, Door, Endpoints, ResourceRole, Subject};
 use crate::answer::Grant;
 use crate::case::Stop;
 use crate::clock::now;
@@ -69,12 +69,14 @@ impl<'w> Attempt<'w> {
         Ask::about(self.world, door, role, token)
     }
 
-    /// The first door that gives tokens for contacts, and the application that asks there.
+    /// The first door that gives tokens for contacts, and the application that asks there. Without one, tokens of an
+    /// application alone do.
     pub(crate) fn somewhere(&self) -> Result<(Door, ApplicationRole), Stop> {
         let first = Door::FOR_CONTACTS
             .into_iter()
+            .chain([Door::ClientCredentials])
             .find_map(|door| self.world.adapter.door(door).map(|settings| (door, settings.application)));
-        first.ok_or_else(|| Stop::skip("the adapter has no door for contacts"))
+        first.ok_or_else(|| Stop::skip("the adapter has no door that gives tokens"))
     }
 
     /// The same, at its first door.
@@ -96,6 +98,15 @@ impl<'w> Attempt<'w> {
     pub(crate) fn says(&self, grant: &Grant) -> Result<Says, Stop> {
         let role = self.somewhere().map_or(ApplicationRole::Main, |(_, role)| role);
         Says::of(self, &grant.access_token, role)
+    }
+
+    /// The same, this claim among it. Introspection may leave one out (RFC 7662 2.2), and then nothing is known.
+    pub(crate) fn says_with(&self, grant: &Grant, claim: &str) -> Result<Says, Stop> {
+        let says = self.says(grant)?;
+        if says.claims[claim].is_null() && self.world.adapter.claims.from == ClaimsFrom::Introspection {
+            return Err(Stop::skip(format_args!("introspection does not tell `{claim}`")));
+        }
+        Ok(says)
     }
 
     /// Claims and header of an assertion that names a contact, as the honest application writes it.

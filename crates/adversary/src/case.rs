@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::adapter::Door;
+use crate::answer::Answer;
 use crate::attempt::Attempt;
 
 /// How a case ends. `Ok` means that what must hold holds.
@@ -21,12 +22,32 @@ pub(crate) enum Stop {
         /// What came.
         came: String,
     },
+    /// The honest request was refused, so there was nothing to compare an attack with.
+    Unshown {
+        /// What was sent, in words.
+        sent: String,
+        /// What came.
+        came: String,
+    },
+    /// No case can show anything until this is put right.
+    Halt(String),
 }
 
 impl Stop {
     /// What must hold does not.
     pub(crate) fn fail(sent: impl fmt::Display, came: impl fmt::Display) -> Stop {
         Stop::Fail { sent: sent.to_string(), came: came.to_string() }
+    }
+
+    /// The honest request was answered otherwise than by what it asks for.
+    pub(crate) fn unshown(sent: &str, answer: &Answer<'_>) -> Stop {
+        if answer.status() == 429 {
+            return Stop::Halt(format!(
+                "{sent} was answered 429: switch the server's limits off for a run, or nothing is shown"
+            ));
+        }
+        let came = format!("nothing was shown: the honest request was answered {}", answer.told());
+        Stop::Unshown { sent: format!("the honest request: {sent}"), came }
     }
 
     /// Something of the adapter is missing.

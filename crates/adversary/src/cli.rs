@@ -1,7 +1,8 @@
 //! The command: what `procura-adversary` and `procura adversary` have in common.
 
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,7 +11,7 @@ use thiserror::Error;
 use crate::adapter::{Draft, Values};
 use crate::case::Case;
 use crate::run::Ended;
-use crate::{World, cases, report, run, setup};
+use crate::{World, cases, ready, report, run, setup};
 
 /// What the long help says beside the options.
 pub const AFTER_HELP: &str = "\
@@ -21,7 +22,7 @@ Exit codes:
   0  every case that ran holds, or its failing is a declared departure
   1  a case failed
   2  the command line or the adapter has to change
-  3  the setup failed, or the server can't be reached";
+  3  the setup failed, the server can't be reached, or it answers 429 to honest requests";
 
 /// The options.
 #[derive(Debug, Args)]
@@ -112,7 +113,11 @@ pub fn main(arguments: &Arguments, own: Option<Own>) -> Result<u8, Failure> {
     };
     let adapter = draft.fill(&values).map_err(|error| Failure::Usage(error.to_string()))?;
     let world = World::new(adapter).map_err(Failure::Usage)?;
-    world.reachable().map_err(Failure::Setup)?;
+    // A file that can't be written is no reason to make the attacks in vain.
+    let junit = arguments.junit.as_ref().map(|file| (file, File::create(file)));
+    let junit = junit.map(|(file, opened)| Ok((file, opened.map_err(|error| unwritable(file, &error))?)));
+    let junit = junit.transpose()?;
+    ready::look(&world)?;
     let bar = progress_bar(chosen.len());
     let report = run::run(&world, chosen, |outcome| {
         bar.set_message(outcome.id.clone());
@@ -123,9 +128,9 @@ pub fn main(arguments: &Arguments, own: Option<Own>) -> Result<u8, Failure> {
     });
     bar.finish_and_clear();
     drop(running);
-    if let Some(file) = &arguments.junit {
-        std::fs::write(file, report::junit(&report))
-            .map_err(|error| Failure::Usage(format!("{} can't be written: {error}", file.display())))?;
+    let report = report.map_err(Failure::Setup)?;
+    if let Some((file, mut opened)) = junit {
+        opened.write_all(report::junit(&report).as_bytes()).map_err(|error| unwritable(file, &error))?;
     }
     line(&if arguments.json { report::json(&report) } else { report::text(&report) });
     let counts = report.counts();
@@ -148,11 +153,15 @@ fn draft(arguments: &Arguments, own: Option<Own>) -> Result<(Draft, Values), Fai
             Ok((Draft::read(file).map_err(usage)?, values))
         }
         (None, Some(own)) => {
-            let draft = Draft::parse("the adapter of this program", std::path::Path::new(""), own.adapter);
+            let draft = Draft::parse("the adapter of this program", Path::new(""), own.adapter);
             Ok((draft.map_err(usage)?, own.values))
         }
         (None, None) => Err(Failure::Usage("say which server: --adapter FILE".to_owned())),
     }
+}
+
+fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("{} can't be written: {error}", file.display()))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

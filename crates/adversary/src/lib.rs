@@ -32,6 +32,7 @@ mod attempt;
 mod clock;
 mod jwt;
 mod keys;
+mod ready;
 mod setup;
 mod wire;
 mod world;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use procura_adversary::cli::{self, AFTER_HELP, Arguments};
 
-/// Attack a token server in more than two hundred named ways
+/// Attack a token server in some 2,600 named cases
 #[derive(Debug, Parser)]
 #[command(name = "procura-adversary", version, after_long_help = AFTER_HELP)]
 struct Program {

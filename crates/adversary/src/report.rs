@@ -11,10 +11,14 @@ use crate::run::{Counts, Ended, Report};
 /// For people: what failed and why, what departs, what was skipped by reason, and a table of the doors.
 pub fn text(report: &Report) -> String {
     let mut text = format!("{}\n", report.server);
-    section(&mut text, "Failed", report, |ended| match ended {
-        Ended::Fail { sent, came } => Some(format!("    sent  {sent}\n    came  {came}\n")),
+    let failed = |ended: &Ended, unshown| match ended {
+        Ended::Fail { sent, came, nothing_shown } if *nothing_shown == unshown => {
+            Some(format!("    sent  {sent}\n    came  {came}\n"))
+        }
         _ => None,
-    });
+    };
+    section(&mut text, "Failed", report, |ended| failed(ended, false));
+    section(&mut text, "Failed before an attack was made", report, |ended| failed(ended, true));
     section(&mut text, "Departures that are declared", report, |ended| match ended {
         Ended::Departure { reason, sent, came } => {
             Some(format!("    reason  {reason}\n    sent    {sent}\n    came    {came}\n"))
@@ -23,12 +27,18 @@ pub fn text(report: &Report) -> String {
     });
     skipped(&mut text, report);
     doors(&mut text, report);
-    let Counts { passed, failed, departures, skipped } = report.counts();
+    let Counts { passed, failed, nothing_shown, departures, skipped } = report.counts();
     let _ = write!(
         text,
         "\n{} cases: {passed} pass, {failed} fail, {departures} depart as declared, {skipped} were skipped",
         report.cases.len()
     );
+    if nothing_shown > 0 {
+        let _ = write!(
+            text,
+            "\nOf those that fail, {nothing_shown} show nothing about an attack: the honest request was refused"
+        );
+    }
     text
 }
 
@@ -82,7 +92,7 @@ fn doors(text: &mut String, report: &Report) {
         }
     }
     for (door, counts) in rows {
-        let Counts { passed, failed, departures, skipped } = counts;
+        let Counts { passed, failed, departures, skipped, .. } = counts;
         let _ = writeln!(text, "{door:20}{passed:>8}{failed:>8}{departures:>12}{skipped:>8}");
     }
 }
@@ -110,7 +120,7 @@ pub fn junit(report: &Report) -> String {
         let about = format!("{} ({})", outcome.title, outcome.source);
         let _ = match &outcome.ended {
             Ended::Pass => writeln!(xml, "{head}/>"),
-            Ended::Fail { sent, came } => writeln!(
+            Ended::Fail { sent, came, .. } => writeln!(
                 xml,
                 "{head}><failure message=\"{}\">sent: {}\ncame: {}</failure></testcase>",
                 escaped(&about),
@@ -146,7 +156,8 @@ pub fn list<'c>(cases: impl IntoIterator<Item = &'c Case>, as_json: bool) -> Str
     let mut count = 0;
     for case in cases {
         count += 1;
-        let _ = writeln!(text, "{}\n    {}\n    {}", case.id, plain(&case.title), case.source);
+        let Case { id, title, source, door, .. } = case;
+        let _ = writeln!(text, "{id}\n    {}\n    {door}; {source}", plain(title));
     }
     let _ = write!(text, "{count} cases");
     text
@@ -178,7 +189,16 @@ mod tests {
             door: Door::JwtBearer,
             ended,
         };
-        let fail = Ended::Fail { sent: "a \"thing\"".to_owned(), came: "200 & a token\u{1b}".to_owned() };
+        let fail = Ended::Fail {
+            sent: "a \"thing\"".to_owned(),
+            came: "200 & a token\u{1b}".to_owned(),
+            nothing_shown: false,
+        };
+        let unshown = Ended::Fail {
+            sent: "the honest request".to_owned(),
+            came: "401".to_owned(),
+            nothing_shown: true,
+        };
         let skip = || Ended::Skip { reason: "no key".to_owned() };
         let departure = Ended::Departure {
             reason: "as we like".to_owned(),
@@ -193,6 +213,7 @@ mod tests {
                 outcome("c", skip()),
                 outcome("d", skip()),
                 outcome("e", departure),
+                outcome("f", unshown),
             ],
         }
     }
@@ -204,8 +225,10 @@ mod tests {
             "  b  (RFC 0)\n    It <must> hold\n    sent  a \"thing\"\n    came  200 & a token",
             "    reason  as we like",
             "  no key: c and 1 more",
-            "jwt_bearer                 1       1           1       2",
-            "5 cases: 1 pass, 1 fail, 1 depart as declared, 2 were skipped",
+            "Failed before an attack was made\n\n  f  (RFC 0)",
+            "jwt_bearer                 1       2           1       2",
+            "6 cases: 1 pass, 2 fail, 1 depart as declared, 2 were skipped",
+            "Of those that fail, 1 show nothing",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
@@ -214,7 +237,8 @@ mod tests {
     #[test]
     fn programs_read_one_document() {
         let value: serde_json::Value = serde_json::from_str(&json(&report())).unwrap();
-        assert_eq!(value["counts"]["failed"], 1);
+        assert_eq!(value["counts"]["failed"], 2);
+        assert_eq!(value["counts"]["nothing_shown"], 1);
         assert_eq!(value["cases"][1]["verdict"], "fail");
         assert_eq!(value["cases"][2]["reason"], "no key");
         assert_eq!(value["cases"][0]["door"], "jwt_bearer");
@@ -223,7 +247,7 @@ mod tests {
     #[test]
     fn junit_is_escaped_and_counts() {
         let xml = junit(&report());
-        assert!(xml.contains("tests=\"5\" failures=\"1\" skipped=\"2\""), "{xml}");
+        assert!(xml.contains("tests=\"6\" failures=\"2\" skipped=\"2\""), "{xml}");
         assert!(xml.contains("message=\"It &lt;must&gt; hold (RFC 0)\">sent: a &quot;thing&quot;"), "{xml}");
         assert!(xml.contains("200 &amp; a token\\u{1b}"), "{xml}");
         assert!(!xml.contains('\u{1b}'));

@@ -19,6 +19,8 @@ pub enum Ended {
         sent: String,
         /// What came.
         came: String,
+        /// Whether it was the honest request that was refused: then no attack was made.
+        nothing_shown: bool,
     },
     /// It does not, by the server's declared choice.
     Departure {
@@ -68,6 +70,8 @@ pub struct Counts {
     pub passed: usize,
     /// Do not.
     pub failed: usize,
+    /// Those of them that show nothing, because the honest request was refused.
+    pub nothing_shown: usize,
     /// Do not, and that is declared.
     pub departures: usize,
     /// Were not tried.
@@ -75,20 +79,27 @@ pub struct Counts {
 }
 
 /// Makes these attacks; `told` hears of each as it ends.
+///
+/// # Errors
+///
+/// A sentence, when the server began to refuse honest requests as too many: no case shows anything then.
 pub fn run<'c>(
     world: &World,
     cases: impl IntoIterator<Item = &'c Case>,
     mut told: impl FnMut(&Outcome),
-) -> Report {
+) -> Result<Report, String> {
     let mut report = Report { server: world.adapter.name.clone(), cases: Vec::new() };
     for case in cases {
+        let failed = |sent, came, nothing_shown| match world.adapter.departure(&case.id) {
+            Some(reason) => Ended::Departure { reason: reason.to_owned(), sent, came },
+            None => Ended::Fail { sent, came, nothing_shown },
+        };
         let ended = match case.run(&Attempt { world, door: case.door }) {
             Ok(()) => Ended::Pass,
             Err(Stop::Skip(reason)) => Ended::Skip { reason },
-            Err(Stop::Fail { sent, came }) => match world.adapter.departure(&case.id) {
-                Some(reason) => Ended::Departure { reason: reason.to_owned(), sent, came },
-                None => Ended::Fail { sent, came },
-            },
+            Err(Stop::Fail { sent, came }) => failed(sent, came, false),
+            Err(Stop::Unshown { sent, came }) => failed(sent, came, true),
+            Err(Stop::Halt(why)) => return Err(format!("{}: {why}", case.id)),
         };
         let outcome = Outcome {
             id: case.id.clone(),
@@ -100,7 +111,7 @@ pub fn run<'c>(
         told(&outcome);
         report.cases.push(outcome);
     }
-    report
+    Ok(report)
 }
 
 impl Report {
@@ -110,7 +121,10 @@ impl Report {
         for outcome in &self.cases {
             match outcome.ended {
                 Ended::Pass => counts.passed += 1,
-                Ended::Fail { .. } => counts.failed += 1,
+                Ended::Fail { nothing_shown, .. } => {
+                    counts.failed += 1;
+                    counts.nothing_shown += usize::from(nothing_shown);
+                }
                 Ended::Departure { .. } => counts.departures += 1,
                 Ended::Skip { .. } => counts.skipped += 1,
             }

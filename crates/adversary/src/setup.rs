@@ -24,7 +24,11 @@ pub(crate) struct Running {
 /// Starts it and waits for its one line.
 pub(crate) fn start(folder: &Path, named: &Named) -> Result<(Running, String), String> {
     let (name, arguments) = named.command.split_first().ok_or("`setup.command` names no program")?;
-    let mut child = Command::new(program(folder, name))
+    let mut command = Command::new(program(folder, name));
+    // An interrupt at the keyboard ends us, and not the setup: that learns of it by the end of its input, and cleans up.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::piped())

@@ -55,8 +55,13 @@ pub(crate) struct Response {
 #[derive(Debug, Error)]
 pub(crate) enum WireError {
     /// Nobody is there.
-    #[error("the server can't be reached: {0}")]
-    Unreachable(io::Error),
+    #[error("{url} can't be reached: {why}")]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// The system's reason.
+        why: io::Error,
+    },
     /// The connection ended without an answer, or with bytes that are none.
     #[error("the connection ended without an answer: {0}")]
     Cut(String),
@@ -122,8 +127,9 @@ fn exchange(
     patience: Duration,
 ) -> Result<Response, WireError> {
     let url = &request.url;
-    let stream = connect(url).map_err(WireError::Unreachable)?;
-    stream.set_read_timeout(Some(patience)).map_err(WireError::Unreachable)?;
+    let unreachable = |why| WireError::Unreachable { url: url.text(), why };
+    let stream = connect(url).map_err(unreachable)?;
+    stream.set_read_timeout(Some(patience)).map_err(unreachable)?;
     let head = request.method == "HEAD";
     if !url.tls {
         return converse(stream, bytes, head);

@@ -60,7 +60,7 @@ fn a_server_that_checks_nothing_fails_nearly_every_case() {
     let adapter = Draft::parse("bad.toml", folder.path(), &adapter).unwrap().fill(&values).unwrap();
     let world = World::new(adapter).unwrap();
     let all = cases::all();
-    let report = run::run(&world, &all, |_| {});
+    let report = run::run(&world, &all, |_| {}).unwrap();
     let counts = report.counts();
     let passed = by_attack(&report, |ended| *ended == Ended::Pass);
     let failed = by_attack(&report, |ended| matches!(ended, Ended::Fail { .. }));

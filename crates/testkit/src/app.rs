@@ -47,7 +47,7 @@ pub struct TestApp<S = MemoryStore> {
     pub engine: Arc<Engine<S, MemoryJournal>>,
     /// What its front is given.
     pub surroundings: Surroundings,
-    /// What its guards count.
+    /// The proofs of possession that its own API and forward auth saw.
     pub proofs: ProofWatch,
     router: Router,
 }
@@ -83,8 +83,16 @@ impl TestApp {
         store.set(world.publish());
         let mut settings = settings();
         change(&mut settings);
-        let (keys, more) = (TestKeys::new(algorithms), (policies, None, true));
-        TestApp::over((store, Arc::default()), keys, settings, more)
+        let beside = Beside { policies, ..Beside::default() };
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings, beside)
+    }
+
+    /// A server over that world which began anew, and does not know what the one before it was shown.
+    pub fn after_another(world: &World, algorithms: &[Algorithm]) -> TestApp {
+        let store = MemoryStore::default();
+        store.set(world.publish());
+        let beside = Beside { is_after_another: true, ..Beside::default() };
+        TestApp::over((store, Arc::default()), TestKeys::new(algorithms), settings(), beside)
     }
 
     /// A server over that world, with an ES256 key, that fetches the keys of applications so.
@@ -92,8 +100,21 @@ impl TestApp {
         let store = MemoryStore::default();
         store.set(world.publish());
         let keys = TestKeys::new(&[Algorithm::Es256]);
-        TestApp::over((store, Arc::default()), keys, settings(), (Vec::new(), Some(fetcher), true))
+        TestApp::over(
+            (store, Arc::default()),
+            keys,
+            settings(),
+            Beside { fetcher: Some(fetcher), ..Beside::default() },
+        )
     }
+}
+
+/// What few tests want, beside settings.
+#[derive(Default)]
+struct Beside {
+    policies: Vec<Policy>,
+    fetcher: Option<Arc<dyn FetchKeys>>,
+    is_after_another: bool,
 }
 
 /// What a test sets where it says nothing else.
@@ -114,20 +135,7 @@ fn settings() -> Settings {
 impl<S: Store + Clone> TestApp<S> {
     /// A server over that store, with an ES256 key and that clock.
     pub fn on(store: S, clock: Arc<FixedClock>) -> TestApp<S> {
-        TestApp::over(
-            (store, clock),
-            TestKeys::new(&[Algorithm::Es256]),
-            settings(),
-            (Vec::new(), None, true),
-        )
-    }
-
-    /// Another server on the same directory, with the same keys, at the same time: what one process knew the next
-    /// does not. Its journal is a new one.
-    #[must_use]
-    pub fn restarted(&self) -> TestApp<S> {
-        let sources = (self.store.clone(), Arc::clone(&self.clock));
-        TestApp::over(sources, self.keys.clone(), settings(), (Vec::new(), None, false))
+        TestApp::over((store, clock), TestKeys::new(&[Algorithm::Es256]), settings(), Beside::default())
     }
 
     #[expect(clippy::expect_used, reason = "a test without a server can only stop")]
@@ -135,7 +143,7 @@ impl<S: Store + Clone> TestApp<S> {
         (store, clock): (S, Arc<FixedClock>),
         keys: TestKeys,
         settings: Settings,
-        (policies, fetcher, is_first): (Vec<Policy>, Option<Arc<dyn FetchKeys>>, bool),
+        Beside { policies, fetcher, is_after_another }: Beside,
     ) -> TestApp<S> {
         let journal = MemoryJournal::default();
         let sources = (clock.clone() as _, Arc::new(SeededRandom::new(1)) as _);
@@ -144,7 +152,7 @@ impl<S: Store + Clone> TestApp<S> {
             Some(fetcher) => engine.with_key_fetcher(fetcher),
             None => engine,
         });
-        if is_first {
+        if !is_after_another {
             engine.nothing_was_used_before();
         }
         let proofs = ProofWatch::default();

@@ -305,7 +305,7 @@ impl<'w> Ask<'w> {
         let came = match came {
             Ok(response) => Ok(response),
             Err(WireError::Cut(why)) => Err(format!("the connection ended without an answer: {why}")),
-            Err(error @ WireError::Unreachable(_)) => return Err(Stop::fail(self.told(), error)),
+            Err(error @ WireError::Unreachable { .. }) => return Err(Stop::fail(self.told(), error)),
         };
         let departures = &self.world.adapter.departures;
         Ok(Answer { sent: self.told(), door: self.door, departures, came })
@@ -381,8 +381,15 @@ fn printed(world: &World, command: &[String], role: ApplicationRole, contact: &s
         .iter()
         .map(|argument| argument.replace("{contact_id}", contact).replace("{application_id}", id))
         .collect();
-    let printed = world.run(&filled).map_err(|why| Stop::fail("the command of the door's `subject`", why))?;
-    Ok(printed.trim().to_owned())
+    if filled.iter().any(|argument| argument.contains('\0')) {
+        return Err(Stop::skip("the command of the door's `subject` can't be given a NUL"));
+    }
+    let none =
+        |why: String| Stop::skip(format_args!("the command of the door's `subject` gives none: {why}"));
+    match world.run(&filled).map_err(none)?.trim() {
+        "" => Err(none("it printed nothing".to_owned())),
+        printed => Ok(printed.to_owned()),
+    }
 }
 
 fn short(name: &str) -> String {

@@ -126,7 +126,7 @@ impl<'w> Call<'w> {
         let came = match wire::send(&self.world.roots, &request) {
             Ok(response) => Ok(response),
             Err(WireError::Cut(why)) => Err(format!("the connection ended without an answer: {why}")),
-            Err(error @ WireError::Unreachable(_)) => return Err(Stop::fail(sent, error)),
+            Err(error @ WireError::Unreachable { .. }) => return Err(Stop::fail(sent, error)),
         };
         Ok(Answer { sent, door: Door::Resource, departures: &self.world.adapter.departures, came })
     }

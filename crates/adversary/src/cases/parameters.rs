@@ -87,7 +87,13 @@ fn repeated(cases: &mut Cases) {
                     // RFC 6749 3.2 has unknown ones ignored, and any that comes twice refused.
                     return no_more(attempt, &honest, answer);
                 }
-                answer.refused(&[Why::Request, Why::Client])
+                // RFC 8707 2 lets several resources be named, and a server may not know `openid`.
+                let own = match name {
+                    "resource" => Why::Target,
+                    "scope" => Why::Scope,
+                    _ => Why::Request,
+                };
+                answer.refused(&[Why::Request, Why::Client, own])
             });
         }
     }

@@ -294,8 +294,8 @@ fn resources(cases: &mut Cases) {
         "RFC 8707 2",
         |attempt| {
             let resource = &attempt.world.resource(ResourceRole::Second)?.id;
-            let says = attempt
-                .says(&attempt.ask()?.with(resource_parameter(attempt), resource).send()?.granted()?)?;
+            let grant = attempt.ask()?.with(resource_parameter(attempt), resource).send()?.granted()?;
+            let says = attempt.says_with(&grant, "aud")?;
             let only = says.audience.iter().all(|audience| audience == resource) && says.audience.len() == 1;
             if only {
                 Ok(())
@@ -390,7 +390,7 @@ fn resource_parameter<'w>(attempt: &Attempt<'w>) -> &'w str {
 }
 
 fn one_audience(attempt: &Attempt<'_>, grant: &Grant) -> Verdict {
-    let says = attempt.says(grant)?;
+    let says = attempt.says_with(grant, "aud")?;
     match says.audience.len() {
         1 => Ok(()),
         _ => Err(Stop::fail(&grant.sent, format_args!("a token for {:?}", says.audience))),

@@ -166,7 +166,7 @@ async fn a_proof_from_before_the_server_began_is_made_again_with_its_nonce() {
     for door in DOORS {
         let application = application(Arc::clone(&signer.0)).through(door).unwrap();
         let application = application.with_proof_key(DpopKey::generate(Algorithm::EdDsa).unwrap().0);
-        let app = TestApp::new(&world(&signer, true)).restarted();
+        let app = TestApp::after_another(&world(&signer, true), &[Algorithm::Es256]);
         let (procura, _) = asking(app, application, -3);
         for _ in 0..2 {
             procura.token_for_contact(&contact()).await.unwrap();

@@ -24,7 +24,7 @@ struct Adversary {
 
 pub(super) fn command() -> Command {
     Adversary::augment_args(Command::new("adversary"))
-        .about("Attack a token server in more than two hundred named ways: this one, or another")
+        .about("Attack a token server in some 2,600 named cases: this one, or another")
         .after_long_help(format!(
             "Without --adapter it attacks a Procura of its own, in a throw-away folder, with made-up companies.\n\n\
              {AFTER_HELP}\n\n\
@@ -46,7 +46,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     values.set("procura", &program.to_string_lossy());
     match cli::main(&suite, Some(Own { adapter: ADAPTER, values })) {
         Ok(0) => Ok(()),
-        Ok(_) => Err(Failure::refused("an attack succeeded")),
+        Ok(_) => Err(Failure::refused("not every case holds: the report says which")),
         Err(failure @ cli::Failure::Usage(_)) => Err(Failure::usage(failure)),
         // The suite's own code for a setup that failed, which is 3 everywhere.
         Err(failure @ cli::Failure::Setup(_)) => Err(Failure::integrity(failure)),

@@ -47,9 +47,16 @@ pub(crate) struct Fapi {
     made: AtomicU32,
 }
 
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::Rs256];
+
 impl Fapi {
     pub(crate) fn new(way: (With, With)) -> Fapi {
         Fapi::with(way, |_| {}, |world| world)
+    }
+
+    /// At a server that does not know what the one before it was shown.
+    pub(crate) fn after_another(way: (With, With)) -> Fapi {
+        Fapi::on(way, |_| {}, |world| TestApp::after_another(&world, &ALGORITHMS))
     }
 
     /// With a registration and a world that were changed, as no operator can change them.
@@ -57,6 +64,14 @@ impl Fapi {
         way: (With, With),
         register: impl FnOnce(&mut Registration),
         change: impl FnOnce(World) -> World,
+    ) -> Fapi {
+        Fapi::on(way, register, |world| TestApp::with_algorithms(&change(world), &ALGORITHMS))
+    }
+
+    fn on(
+        way: (With, With),
+        register: impl FnOnce(&mut Registration),
+        serve: impl FnOnce(World) -> TestApp,
     ) -> Fapi {
         let certificate = pki::self_signed(|_| {});
         let key = AssertionKey::new(Algorithm::Es256);
@@ -74,7 +89,7 @@ impl Fapi {
             registration.profile = Profile::Fapi2;
             register(registration);
         });
-        let app = TestApp::with_algorithms(&change(world), &[Algorithm::Es256, Algorithm::Rs256]);
+        let app = serve(world);
         let proof_key = ProofKey::new(Algorithm::Es256);
         Fapi { app, way, key, proof_key, certificate, made: AtomicU32::new(0) }
     }

@@ -129,7 +129,7 @@ async fn a_registration_without_any_binding_gets_no_token() {
         for (path, form) in fapi.doors() {
             let answer = fapi.request(&path, &form).proving(&[]).to(&fapi.app).await;
             assert_refused(&answer, 400, "invalid_request");
-            assert_eq!(last_refusal(&fapi.app).cause, RefusalCause::NothingToBindTo);
+            assert_eq!(last_refusal(&fapi.app).cause, RefusalCause::NothingToBindTo, "{path}");
         }
         assert!(!fapi.app.journal.records().iter().any(|record| {
             matches!(

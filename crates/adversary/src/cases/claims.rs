@@ -345,7 +345,11 @@ const LIES: &[Lie] = &[
         "with a nonce that the server never gave",
         "RFC 9449 8",
         PROOFS,
-        claim!("nonce", "invented"),
+        // Where none is demanded, the server gives none, and what it did not give says nothing.
+        |attempt, jwt, key| {
+            attempt.world.nonce.borrow().as_ref()?;
+            Some(jwt.clone().claim("nonce", json!("invented")).signed(key))
+        },
     ),
     ("nonce-number", "whose nonce is a number", "RFC 9449 4.2", PROOFS, claim!("nonce", 1)),
     ("jwk-missing", "without its key", "RFC 9449 4.3", PROOFS, head!("jwk", Value::Null)),
@@ -438,8 +442,9 @@ fn run(attempt: &Attempt<'_>, slot: Slot, (name, title, _, _, tell): &Lie) -> Ve
     slot.control(attempt)?;
     let honest = slot.honest(attempt)?;
     let key = honest.key.ok_or_else(|| Stop::skip("the key of these tokens is not in the adapter"))?;
-    let token = tell(attempt, honest.jwt, key)
-        .ok_or_else(|| Stop::skip(format_args!("the adapter lacks what `{name}` says wrongly")))?;
+    let token = tell(attempt, honest.jwt, key).ok_or_else(|| {
+        Stop::skip(format_args!("adapter or server have nothing that `{name}` says wrongly"))
+    })?;
     let answer = slot.show(attempt, &token)?;
     slot.judge(attempt, &answer).map_err(|stop| match stop {
         Stop::Fail { sent, came } => Stop::fail(format_args!("{sent}; a token {title}"), came),

@@ -1,5 +1,7 @@
 //! Proofs of possession at the doors (RFC 9449): how many, whose, and for what.
 
+use serde_json::json;
+
 use super::slots::Slot;
 use crate::adapter::{ApplicationRole, Door};
 use crate::answer::Why;
@@ -8,6 +10,21 @@ use crate::case::{Cases, Stop};
 const PROOF: &[Why] = &[Why::Proof, Why::Request];
 
 pub(super) fn add(cases: &mut Cases) {
+    cases.at(
+        Slot::Proof.doors(),
+        (
+            "proof-replayed-with-an-invented-nonce",
+            "A nonce that the server never gave makes no used proof new",
+        ),
+        "RFC 9449 8, 11.1",
+        |attempt| {
+            let honest = Slot::Proof.honest(attempt)?;
+            Slot::Proof.show(attempt, &honest.token)?.granted()?;
+            let key = attempt.world.proof_key(ApplicationRole::Dpop)?;
+            let again = honest.jwt.claim("nonce", json!("invented")).signed(key);
+            Slot::Proof.judge(attempt, &Slot::Proof.show(attempt, &again)?)
+        },
+    );
     let doors = &super::TOKEN_DOORS;
     let role = ApplicationRole::Dpop;
     cases.at(

@@ -91,7 +91,8 @@ fn fill(workspace: &Workspace, procura: &Procura, folder: &Path) -> Result<Secre
     let failed = |error: io::Error| Failure::wrong(format!("the policies can't be written: {error}"));
     let own = fs::read_to_string(&config).map_err(failed)?;
     let policies = fs::read_to_string(documented(workspace, "procura.toml")).map_err(failed)?;
-    fs::write(&config, format!("{own}\n{policies}\n{}", cases::ELSEWHERE)).map_err(failed)?;
+    fs::write(&config, format!("{own}\n{policies}\n{}\n{}", cases::ELSEWHERE, dpop::SETTINGS))
+        .map_err(failed)?;
     for (noun, rows) in cases::WORLD {
         let file = folder.join(format!("{noun}.csv"));
         fs::write(&file, rows).map_err(failed)?;

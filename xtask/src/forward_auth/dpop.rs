@@ -1,7 +1,8 @@
 //! Tokens that are bound to a key (RFC 9449), behind both proxies.
 //!
 //! A partner proves its key to Procura and gets such a token, then shows it to the proxy: with a proof for the URL by
-//! which callers reach the API, with one that was used, with one for something else, and without.
+//! which callers reach the API, with one that was used, with one for something else, and without. Nonces are
+//! required, so that it is seen whether they find their way back through the proxy.
 
 use std::fs;
 use std::path::Path;
@@ -21,6 +22,9 @@ const KEYED: &str = "app_keyed";
 /// Where callers reach the API: `url` of the documented policies.
 const API: &str = "https://quotes.example";
 const PATH: &str = "/v1/quotes/EUR";
+
+/// What the server's configuration ends with.
+pub(super) const SETTINGS: &str = "[dpop]\nrequire_nonce = true\n";
 
 const ROWS: [(&str, &str); 2] = [
     ("application", "application_id,name,trusted,dpop_bound_access_tokens\napp_keyed,Keyed,true,true\n"),
@@ -55,12 +59,17 @@ impl Keyed {
     pub(super) fn check(&self, run: &mut Run) -> Result<(), Failure> {
         let token = self.token(run)?;
         let url = format!("{API}{PATH}");
-        let proof = |jti: &str, url: &str| sign(&self.key, &claims("GET", url, jti, Some(&token)));
-        let (good, dpop) = (proof("1", &url)?, format!("DPoP {token}"));
+        let dpop = format!("DPoP {token}");
+        let nonce = self.nonce(run, &url, &token)?;
+        let claims = |method: &str, url: &str, jti: &str, token: Option<&str>| {
+            with_nonce(claims(method, url, jti, token), &nonce)
+        };
+        let proof = |jti: &str, url: &str| sign(&self.key, &claims("GET", url, jti, Some(&*token)));
+        let good = proof("1", &url)?;
         let elsewhere = proof("2", &format!("{ISSUER}{PATH}"))?;
         let other_path = proof("3", &format!("{API}/v1/quotes/USD"))?;
-        let posted = sign(&self.key, &claims("POST", &url, "4", Some(&token)))?;
-        let thief = sign(&new_key()?, &claims("GET", &url, "1", Some(&token)))?;
+        let posted = sign(&self.key, &claims("POST", &url, "4", Some(&*token)))?;
+        let thief = sign(&new_key()?, &claims("GET", &url, "1", Some(&*token)))?;
         let without_token = sign(&self.key, &claims("GET", &url, "5", None))?;
         let bearer = format!("Bearer {token}");
         for (name, authorization, proofs, status) in [
@@ -80,41 +89,48 @@ impl Keyed {
             let fits = came.status == status && came.reached == usize::from(status == 200) && challenged;
             run.tell(name, right(fits, || came.why()));
         }
-        self.nonce(run, &url, &token)
-    }
-
-    /// A nonce that nobody gave out is answered with one that is, and the caller sees it.
-    fn nonce(&self, run: &mut Run, url: &str, token: &str) -> Result<(), Failure> {
-        let with = |nonce: &str, jti: &str| {
-            let mut claims = claims("GET", url, jti, Some(token));
-            claims["nonce"] = nonce.into();
-            sign(&self.key, &claims)
-        };
-        let dpop = format!("DPoP {token}");
-        let came = self.ask(run, &dpop, &[&with("nobodys", "6")?])?;
-        let nonce = came.header("dpop-nonce").unwrap_or_default().to_owned();
-        let told = came.header("www-authenticate").is_some_and(|said| said.contains("use_dpop_nonce"));
-        let fits = came.status == 401 && told && !nonce.is_empty();
-        run.tell("a proof with a nonce of nobody's gets one of ours", right(fits, || came.why()));
-        let came = self.ask(run, &dpop, &[&with(&nonce, "6")?])?;
-        run.tell("a proof with that nonce", right(came.status == 200 && came.reached == 1, || came.why()));
         Ok(())
     }
 
+    /// A proof without a nonce, or with one that nobody gave out, is answered with one that is; and the caller sees
+    /// it.
+    fn nonce(&self, run: &mut Run, url: &str, token: &str) -> Result<String, Failure> {
+        let (dpop, mut given) = (format!("DPoP {token}"), String::new());
+        let without = claims("GET", url, "6", Some(token));
+        for (name, claims) in [
+            ("a proof without a nonce gets one", without.clone()),
+            ("a proof with a nonce of nobody's gets one of ours", with_nonce(without, "nobodys")),
+        ] {
+            let came = self.ask(run, &dpop, &[&sign(&self.key, &claims)?])?;
+            given = came.header("dpop-nonce").unwrap_or_default().to_owned();
+            let told = came.header("www-authenticate").is_some_and(|said| said.contains("use_dpop_nonce"));
+            let fits = came.status == 401 && told && !given.is_empty();
+            run.tell(name, right(fits, || came.why()));
+        }
+        Ok(given)
+    }
+
     fn token(&self, run: &Run) -> Result<String, Failure> {
-        let proof = sign(&self.key, &claims("POST", &format!("{ISSUER}/token/{CONTACT}"), "token", None))?;
-        let request = format!(
-            "POST /token/{CONTACT} HTTP/1.1\r\nHost: procura\r\nConnection: close\r\nAuthorization: {}\r\n\
-             DPoP: {proof}\r\nContent-Length: 0\r\n\r\n",
-            basic(KEYED, &self.secret),
-        );
-        let (status, said) = exchange(run.server, &request)?;
+        let claims = claims("POST", &format!("{ISSUER}/token/{CONTACT}"), "token", None);
+        let (_, asked) = self.asked_for_token(run, &claims)?;
+        let nonce = header(&asked, "dpop-nonce").unwrap_or_default();
+        let (status, said) = self.asked_for_token(run, &with_nonce(claims, nonce))?;
         let body = said.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         let answer: Value = serde_json::from_str(body).unwrap_or_default();
         match answer["access_token"].as_str() {
             Some(token) if answer["token_type"] == "DPoP" => Ok(token.to_owned()),
             _ => Err(Failure::wrong(format!("no token of a key: {status}"))),
         }
+    }
+
+    fn asked_for_token(&self, run: &Run, claims: &Value) -> Result<(u16, String), Failure> {
+        let proof = sign(&self.key, claims)?;
+        let request = format!(
+            "POST /token/{CONTACT} HTTP/1.1\r\nHost: procura\r\nConnection: close\r\nAuthorization: {}\r\n\
+             DPoP: {proof}\r\nContent-Length: 0\r\n\r\n",
+            basic(KEYED, &self.secret),
+        );
+        exchange(run.server, &request)
     }
 
     fn ask(&self, run: &mut Run, authorization: &str, proofs: &[&str]) -> Result<Came, Failure> {
@@ -130,15 +146,25 @@ impl Keyed {
 
 impl Came {
     fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.text.lines().take_while(|line| !line.is_empty());
-        let mut fields = lines.filter_map(|line| line.split_once(':'));
-        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        header(&self.text, name)
     }
 
     fn why(&self) -> String {
         let challenge = self.header("www-authenticate").unwrap_or("no challenge");
         format!("{} ({challenge}), and {} requests reached the upstream", self.status, self.reached)
     }
+}
+
+/// A field of an answer's head.
+fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let lines = answer.lines().take_while(|line| !line.is_empty());
+    let mut fields = lines.filter_map(|line| line.split_once(':'));
+    fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+fn with_nonce(mut claims: Value, nonce: &str) -> Value {
+    claims["nonce"] = nonce.into();
+    claims
 }
 
 fn new_key() -> Result<PrivateKey, Failure> {

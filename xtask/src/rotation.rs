@@ -57,9 +57,9 @@ fn own(demo: &Demo, server: &Path) -> String {
         format!("API_ENCODED='{}'", api.replace(':', "%3A").replace('/', "%2F")),
         format!("OLD_SECRET='{}'", announced.application_secret),
         // The demo's application signs grants; the page's has no key yet.
-        "KEYS=$(procura application key list \"$APP\" --json --data \"$DATA\" | grep -o '\"key_id\":[0-9]*')"
+        "KEYS=$(procura application key list \"$APP\" --json --data \"$DATA\" | grep -o '\"key_id\":\"[0-9]*')"
             .to_owned(),
-        "for key in $KEYS; do procura application key retire \"$APP\" \"${key#*:}\" --data \"$DATA\"; done"
+        "for key in $KEYS; do procura application key retire \"$APP\" \"${key##*:?}\" --data \"$DATA\"; done"
             .to_owned(),
         format!("OLD_API_SECRET='{}'\n", announced.payments_resource_secret),
     ]

@@ -117,7 +117,10 @@ impl Made {
         // All tokens have room, so that those that are checked again are there.
         settings.cache_bytes = 64 << 20;
         settings.reached_at.extend(BaseUrl::parse(AUDIENCE));
-        Guard::new(settings, keys, marks, Arc::new(clock), &SystemRandom)
+        let guard = Guard::new(settings, keys, marks, Arc::new(clock), &SystemRandom);
+        // Nobody was shown anything before, and the proofs are made for now.
+        guard.nothing_was_used_before();
+        guard
     }
 
     /// A request with each token, and a new proof.

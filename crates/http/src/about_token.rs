@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use procura_engine::application_auth::Presented;
@@ -15,7 +14,6 @@ use procura_protocol::error::{AuthErrorMessage, ErrorCode};
 use procura_protocol::{introspection, paths};
 use procura_store::{Journal, Store};
 
-use crate::connection::read_body;
 use crate::routes::App;
 use crate::{answer, credentials, form};
 
@@ -24,7 +22,7 @@ pub(crate) async fn introspect<S: Store, J: Journal>(
     State(app): State<Arc<App<S, J>>>,
     request: Request<Body>,
 ) -> Response {
-    match read(&app, request).await {
+    match form::read(&app, request).await {
         Ok((head, body)) => match answer_about(&app, &head, &body).await {
             Ok(response) | Err(response) => response,
         },
@@ -55,7 +53,7 @@ pub(crate) async fn revoke<S: Store, J: Journal>(
     State(app): State<Arc<App<S, J>>>,
     request: Request<Body>,
 ) -> Response {
-    match read(&app, request).await {
+    match form::read(&app, request).await {
         Ok((head, body)) => match end_token(&app, &head, &body).await {
             Ok(response) | Err(response) => response,
         },
@@ -86,18 +84,6 @@ async fn end_token<S: Store, J: Journal>(
         Err(RevokeError::Budget(reached)) => Err(answer::too_many(reached)),
         Err(RevokeError::Unavailable(reason)) => Err(answer::unavailable(reason)),
     }
-}
-
-async fn read<S: Store, J: Journal>(
-    app: &App<S, J>,
-    request: Request<Body>,
-) -> Result<(Parts, Bytes), Response> {
-    let (head, body) = request.into_parts();
-    let body = read_body(body, &app.limits).await.map_err(answer::unreadable)?;
-    if !body.is_empty() && !form::is_form(&head.headers) {
-        return Err(answer::refuse_with(ErrorCode::UnsupportedMediaType));
-    }
-    Ok((head, body))
 }
 
 fn shape<'a>(head: &Parts, body: &'a [u8]) -> Result<(AboutToken<'a>, Presented<'a>), AuthErrorMessage> {

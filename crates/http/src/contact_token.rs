@@ -11,11 +11,10 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use procura_engine::contact_token::{ContactToken, ContactTokenError, Wanted};
 use procura_protocol::contact_token::{ContactTokenRequest, ContactTokenResponse, TokenType};
-use procura_protocol::error::{AuthErrorMessage, ErrorCode};
+use procura_protocol::error::AuthErrorMessage;
 use procura_protocol::paths;
 use procura_store::{Journal, Store};
 
-use crate::connection::read_body;
 use crate::routes::App;
 use crate::{answer, credentials, form, possession};
 
@@ -24,14 +23,10 @@ pub(crate) async fn post<S: Store, J: Journal>(
     State(app): State<Arc<App<S, J>>>,
     request: Request<Body>,
 ) -> Response {
-    let (head, body) = request.into_parts();
-    let body = match read_body(body, &app.limits).await {
-        Ok(body) => body,
-        Err(error) => return answer::unreadable(error),
+    let (head, body) = match form::read(&app, request).await {
+        Ok(read) => read,
+        Err(refused) => return refused,
     };
-    if !body.is_empty() && !form::is_form(&head.headers) {
-        return answer::refuse_with(ErrorCode::UnsupportedMediaType);
-    }
     match issue(&app, &head, &body).await {
         Ok(token) => render(&app, &token),
         Err(refused) => refused,

@@ -17,7 +17,6 @@ use procura_protocol::secret::Secret;
 use procura_protocol::token::{Grant, GrantType, TokenRequest, TokenResponse};
 use procura_store::{Journal, Store};
 
-use crate::connection::read_body;
 use crate::contact_token::refused;
 use crate::routes::App;
 use crate::{answer, credentials, form, possession};
@@ -27,14 +26,10 @@ pub(crate) async fn post<S: Store, J: Journal>(
     State(app): State<Arc<App<S, J>>>,
     request: Request<Body>,
 ) -> Response {
-    let (head, body) = request.into_parts();
-    let body = match read_body(body, &app.limits).await {
-        Ok(body) => body,
-        Err(error) => return answer::unreadable(error),
+    let (head, body) = match form::read(&app, request).await {
+        Ok(read) => read,
+        Err(refused) => return refused,
     };
-    if !body.is_empty() && !form::is_form(&head.headers) {
-        return answer::refuse_with(ErrorCode::UnsupportedMediaType);
-    }
     match issue(&app, &head, &body).await {
         Ok(response) | Err(response) => response,
     }
